@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+)
+
+// value writes a number in a unit as people read it. Whole counts stay whole.
+func value(v float64, unit string) string {
+	var s string
+	switch {
+	case unit == "interactions" || unit == "answers" || unit == "values" || unit == "cases":
+		return thousands(strconv.FormatFloat(v, 'f', 0, 64)) + " " + unit
+	case math.Abs(v) >= 10000:
+		whole := strconv.FormatFloat(v, 'f', 1, 64)
+		at := strings.IndexByte(whole, '.')
+		s = thousands(whole[:at]) + whole[at:]
+	default:
+		s = strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	switch unit {
+	case "":
+		return s
+	case "%":
+		return s + "%"
+	default:
+		return s + " " + unit
+	}
+}
+
+func optional(v *float64, unit string) string {
+	if v == nil {
+		return "–"
+	}
+	return value(*v, unit)
+}
+
+func interval(i *scorev1.Interval) string {
+	if i == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.2f to %.2f", i.GetLow(), i.GetHigh())
+}
+
+// scope names what a score is about.
+func scope(s *scorev1.Scope) string {
+	var parts []string
+	if v := s.GetTouchpoint(); v != "" {
+		parts = append(parts, v)
+	}
+	if v := s.GetChannel(); v != "" {
+		parts = append(parts, "channel "+v)
+	}
+	if v := s.GetTeam(); v != "" {
+		parts = append(parts, "team "+v)
+	}
+	if v := s.GetSegment(); v != "" {
+		parts = append(parts, v)
+	}
+	if len(parts) == 0 {
+		return "organisation"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func simulated(s *scorev1.Score) string {
+	if s.GetSimulated() {
+		return "simulated"
+	}
+	return ""
+}
+
+func float(v *float64) cell {
+	if v == nil {
+		return number("", "")
+	}
+	return number(strconv.FormatFloat(*v, 'f', 3, 64), strconv.FormatFloat(*v, 'g', -1, 64))
+}
+
+// scoreSheet is the table of scores, one a row.
+func scoreSheet(scores []*scorev1.Score, zone *time.Location) *sheet {
+	t := &sheet{head: []string{
+		"score", "scope", "value", "unit", "95% interval", "low", "high", "method", "n", "se",
+		"from", "to", "as of", "marks", "suppressed",
+	}}
+	for _, s := range scores {
+		unit := s.GetUnit()
+		v := number("–", "")
+		if s.Value != nil {
+			v = number(value(s.GetValue(), unit), strconv.FormatFloat(s.GetValue(), 'g', -1, 64))
+		}
+		var low, high *float64
+		if i := s.GetInterval(); i != nil {
+			low, high = &i.Low, &i.High
+		}
+		// What has a place of its own in CSV is part of another column on the screen.
+		t.add(word(s.GetRef().GetScore()), word(scope(s.GetRef().GetScope())), v, hidden(word(unit)), cell{shown: interval(s.GetInterval())},
+			hidden(float(low)), hidden(float(high)), hidden(word(s.GetInterval().GetMethod())), count(s.GetN()), float(s.StandardError),
+			timeCell(s.GetFrom(), zone), timeCell(s.GetTo(), zone), timeCell(s.GetAsOf(), zone), word(simulated(s)), word(s.GetSuppressed()))
+	}
+	return t
+}
+
+func hidden(c cell) cell {
+	c.shown = ""
+	return c
+}

@@ -1,0 +1,295 @@
+package correlation
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
+	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+	"github.com/touchstone-cx/touchstone/services/correlation/score"
+	"github.com/touchstone-cx/touchstone/services/correlation/scoreservice"
+	"github.com/touchstone-cx/touchstone/services/correlation/state"
+	"github.com/touchstone-cx/touchstone/services/internal/bus"
+	"github.com/touchstone-cx/touchstone/services/internal/expmap"
+	"github.com/touchstone-cx/touchstone/services/internal/fault"
+	"github.com/touchstone-cx/touchstone/services/internal/host"
+)
+
+// facts answers what lies behind scores: ListFacts and GetFact. The ledger knows which facts count; their words come from
+// the stream.
+type facts struct {
+	live  func() *state.State
+	maps  *expmap.Registry
+	js    jetstream.JetStream
+	clock func() time.Time
+}
+
+// scanLimit bounds the ledger entries looked at for one page, so that a rare match never holds up the fold.
+const scanLimit = 64 * state.LedgerChunk
+
+// ListFacts implements the RPC.
+func (f *facts) ListFacts(ctx context.Context, req *scorev1.ListFactsRequest) (*scorev1.ListFactsResponse, error) {
+	org, m, err := f.organisation(ctx, req.GetOrganisation())
+	if err != nil {
+		return nil, err
+	}
+	var sc state.Scope
+	var span state.Span
+	measure := ""
+	if ref := req.GetRef(); ref != nil {
+		r, err := scoreservice.Resolve(m, ref, f.clock())
+		if err != nil {
+			return nil, err
+		}
+		sc, span, measure = r.Scope, r.Span, r.Definition.Measure
+	}
+	size := int(req.GetPageSize())
+	if size == 0 {
+		size = 100
+	}
+	from, err := parsePage(req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	resp := &scorev1.ListFactsResponse{}
+	read := newStreamReader(f.js)
+	for len(resp.Facts) < size {
+		var hits []*state.Fact
+		var more bool
+		var err error
+		f.live().View(org, func(v *state.View) {
+			from, more, err = v.Facts(from, scanLimit, func(x *state.Fact) bool {
+				if req.GetImportId() != "" && x.ImportID != req.GetImportId() || req.GetConflicts() && !x.Conflict {
+					return true
+				}
+				if req.GetRef() != nil && (!v.In(x, sc, span) || !carries(x, measure)) {
+					return true
+				}
+				hits = append(hits, x)
+				return len(resp.Facts)+len(hits) < size
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range hits {
+			rf, err := read.fact(ctx, h.Position, h.Index)
+			if err != nil {
+				return nil, err
+			}
+			if rf != nil {
+				resp.Facts = append(resp.Facts, rf)
+			}
+		}
+		if !more {
+			return resp, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	resp.NextPageToken = base64.RawURLEncoding.EncodeToString(binary.AppendUvarint(nil, from))
+	return resp, nil
+}
+
+// carries reports whether a fact has a case of the measure; the measure "" is the interactions themselves.
+func carries(x *state.Fact, measure string) bool {
+	if measure == "" {
+		return x.Kind == factv1.Kind_KIND_INTERACTION
+	}
+	_, ok := x.Values[measure]
+	return ok || x.Measure == measure
+}
+
+func parsePage(token string) (uint64, error) {
+	if token == "" {
+		return 0, nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	if err == nil {
+		if n, k := binary.Uvarint(b); k == len(b) && k > 0 {
+			return n, nil
+		}
+	}
+	return 0, fault.Field("page_token", "this is no page token of ListFacts", "send next_page_token of the page before, unchanged")
+}
+
+func (f *facts) organisation(ctx context.Context, org string) (string, *expmap.Map, error) {
+	if org == "" {
+		org = "default"
+	}
+	m := f.maps.Current(org)
+	if m == nil || !host.MayRead(ctx, org) {
+		return "", nil, fault.New(fault.NotFound, "organisation %q has no map: apply one with `touchstone apply`", org)
+	}
+	return org, m, nil
+}
+
+// GetFact implements the RPC.
+func (f *facts) GetFact(ctx context.Context, req *scorev1.GetFactRequest) (*scorev1.GetFactResponse, error) {
+	org, m, err := f.organisation(ctx, req.GetOrganisation())
+	if err != nil {
+		return nil, err
+	}
+	kinds := []factv1.Kind{req.GetKind()}
+	if req.GetKind() == factv1.Kind_KIND_UNSPECIFIED {
+		kinds = []factv1.Kind{factv1.Kind_KIND_INTERACTION, factv1.Kind_KIND_ANSWER, factv1.Kind_KIND_OBSERVATION}
+	}
+	resp := &scorev1.GetFactResponse{}
+	read := newStreamReader(f.js)
+	for _, k := range kinds {
+		aboutSource, aboutID := "", ""
+		if k == factv1.Kind_KIND_ANSWER && req.GetInteraction() != nil {
+			aboutID, aboutSource = req.GetInteraction().GetId(), req.GetInteraction().GetSource()
+			if aboutSource == "" {
+				aboutSource = req.GetSource()
+			}
+		}
+		story, err := f.story(ctx, read, m, org, k, req.GetSource(), req.GetId(), aboutSource, aboutID)
+		if err != nil {
+			return nil, err
+		}
+		if story != nil {
+			resp.Stories = append(resp.Stories, story)
+		}
+	}
+	if len(resp.Stories) == 0 {
+		return nil, fault.New(fault.NotFound, "no fact %s of source %s was recorded in %s; for an answer about an interaction, name that interaction too", req.GetId(), req.GetSource(), org)
+	}
+	return resp, nil
+}
+
+func (f *facts) story(ctx context.Context, read *streamReader, m *expmap.Map, org string, k factv1.Kind, source, id, aboutSource, aboutID string) (*scorev1.FactStory, error) {
+	var known *state.Fact
+	var deliveries []state.Delivery
+	var effects []*scorev1.Effect
+	var err error
+	now := f.clock()
+	f.live().View(org, func(v *state.View) {
+		known, deliveries, err = v.Fact(k, source, id, aboutSource, aboutID)
+		if err == nil && known != nil && known.Counted {
+			effects, err = f.effects(v, m, known, now)
+		}
+	})
+	if err != nil || known == nil {
+		return nil, err
+	}
+	out := &scorev1.FactStory{Counted: told(known, m.Zone), Effects: effects}
+	for _, d := range deliveries {
+		x := &scorev1.Delivery{Version: d.Version, Position: d.Position, Verdict: d.Verdict}
+		if x.Fact, err = read.fact(ctx, d.Position, d.Index); err != nil {
+			return nil, err
+		}
+		if x.Fact != nil {
+			x.Version = x.Fact.GetVersion() // the ledger keeps the version that holds, the stream each one
+			x.RecordedAt = timestamppb.New(time.UnixMilli(x.Fact.GetRecordedAtMs()))
+		}
+		out.Deliveries = append(out.Deliveries, x)
+	}
+	if known.Content {
+		out.Current, err = read.fact(ctx, known.Position, known.Index)
+	}
+	return out, err
+}
+
+// told says in words where a fact counts.
+func told(x *state.Fact, zone *time.Location) string {
+	switch {
+	case !x.Content:
+		return "retracted: it counts nowhere"
+	case x.Waits:
+		return "waits for its interaction: it has no touchpoint and time of its own, so it counts nowhere until then"
+	}
+	s := fmt.Sprintf("counts at %s on %s", x.Touchpoint, x.At.In(zone).Format("2006-01-02 15:04:05 MST"))
+	if x.Channel != "" {
+		s += ", channel " + x.Channel
+	}
+	if x.Team != "" {
+		s += ", team " + x.Team
+	}
+	if x.Outcome != "" {
+		s += ", outcome " + x.Outcome
+	}
+	if x.Conflict {
+		s += "; another content was sent with the same version, and lost"
+	}
+	return s
+}
+
+// effects computes each headline score of the fact's day without it and with it.
+func (f *facts) effects(v *state.View, m *expmap.Map, x *state.Fact, now time.Time) ([]*scorev1.Effect, error) {
+	day := time.Date(x.At.In(m.Zone).Year(), x.At.In(m.Zone).Month(), x.At.In(m.Zone).Day(), 0, 0, 0, 0, m.Zone)
+	from, to := timestamppb.New(day), timestamppb.New(day.AddDate(0, 0, 1))
+	scopes := []*scorev1.Scope{{}, {Touchpoint: x.Touchpoint}}
+	if x.Channel != "" {
+		scopes = append(scopes, &scorev1.Scope{Touchpoint: x.Touchpoint, Channel: x.Channel})
+	}
+	if x.Team != "" {
+		scopes = append(scopes, &scorev1.Scope{Touchpoint: x.Touchpoint, Team: x.Team})
+	}
+	var out []*scorev1.Effect
+	for _, id := range score.Headlines(m) {
+		for _, sc := range scopes {
+			ref := &scorev1.ScoreRef{Organisation: m.Organisation, Score: id, Scope: sc, From: from, To: to}
+			r, err := scoreservice.Resolve(m, ref, now)
+			if err != nil {
+				return nil, err
+			}
+			if !carries(x, r.Definition.Measure) {
+				continue
+			}
+			out = append(out, &scorev1.Effect{
+				Before: scoreservice.Build(v, m, r, v.Without(x, r.Scope, r.Definition.Measure, r.Span), now),
+				After:  scoreservice.Build(v, m, r, v.Sample(r.Scope, r.Definition.Measure, r.Span), now),
+			})
+		}
+	}
+	return out, nil
+}
+
+// streamReader reads recorded facts from TS_FACT, remembering the last message, since neighbours share one.
+type streamReader struct {
+	js    jetstream.JetStream
+	s     jetstream.Stream
+	at    uint64
+	batch *factv1.RecordedBatch
+}
+
+func newStreamReader(js jetstream.JetStream) *streamReader { return &streamReader{js: js} }
+
+// fact returns one fact of a message; nil when the stream no longer holds it.
+func (r *streamReader) fact(ctx context.Context, position uint64, index uint32) (*factv1.RecordedFact, error) {
+	if r.s == nil {
+		s, err := r.js.Stream(ctx, bus.StreamFact)
+		if err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "the stream of facts cannot be read now")
+		}
+		r.s = s
+	}
+	if r.batch == nil || r.at != position {
+		msg, err := r.s.GetMsg(ctx, position)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "the stream of facts cannot be read now")
+		}
+		b := &factv1.RecordedBatch{}
+		if err := proto.Unmarshal(msg.Data, b); err != nil {
+			return nil, err
+		}
+		r.at, r.batch = position, b
+	}
+	if int(index) >= len(r.batch.GetFacts()) {
+		return nil, nil
+	}
+	return r.batch.GetFacts()[index], nil
+}

@@ -1,0 +1,78 @@
+package score
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+)
+
+// Spec is what a map declares, as far as scores need it.
+type Spec struct {
+	Metrics, Questions []Measure
+	Outcomes           []string
+	ServiceLevels      []ServiceLevel
+}
+
+// Catalogue holds every score of one version of a map. It is immutable and safe for concurrent use.
+type Catalogue struct {
+	byID  map[string]*Definition
+	list  []*Definition // by Order
+	heads map[string]Measure
+	spec  Spec
+}
+
+// NewCatalogue defines the scores of a map.
+func NewCatalogue(spec Spec) *Catalogue {
+	c := &Catalogue{byID: map[string]*Definition{}, heads: map[string]Measure{}, spec: spec}
+	c.add(&Definition{
+		ID: "interactions.count", Unit: "interactions", Sentence: "The number of interactions, whatever their outcome.",
+		OfInteractions: true, Headline: true, Order: "0", Compute: interactions,
+	})
+	for _, o := range spec.Outcomes {
+		c.add(&Definition{
+			ID: "outcome." + o + ".share", Unit: "%", Sentence: outcomeSentence(o), OfInteractions: true, Order: "1" + o,
+			Compute: func(s *cell.Sample) Result { return outcomeShare(o, s) },
+		})
+	}
+	for _, l := range spec.ServiceLevels {
+		c.add(&Definition{
+			ID: l.ID, Measure: l.Metric.ID, Unit: "%", Sentence: l.sentence(), OfInteractions: true, Headline: true, Order: "2" + l.ID,
+			Compute: l.compute,
+		})
+	}
+	for _, m := range slices.Concat(spec.Metrics, spec.Questions) {
+		c.heads[m.ID] = m
+		for i, st := range slices.Concat(Statistics(), Shares(m)) {
+			if st.Lacks(m) == "" {
+				c.add(define(m, st, i))
+			}
+		}
+	}
+	slices.SortFunc(c.list, func(a, b *Definition) int { return strings.Compare(a.Order, b.Order) })
+	return c
+}
+
+func define(m Measure, st Statistic, i int) *Definition {
+	group := "3"
+	if m.isQuestion() {
+		group = "4"
+	}
+	return &Definition{
+		ID: m.ID + "." + st.Name, Measure: m.ID, Unit: st.Unit(m), Sentence: st.Sentence(m), Headline: st.Name == headline(m),
+		Order:   fmt.Sprintf("%s%s.%03d", group, m.ID, i),
+		Compute: func(s *cell.Sample) Result { return st.Compute(m, s) },
+	}
+}
+
+func (c *Catalogue) add(d *Definition) {
+	c.byID[d.ID] = d
+	c.list = append(c.list, d)
+}
+
+// All returns every definition, by Order. The slice must not be changed.
+func (c *Catalogue) All() []*Definition { return c.list }
+
+// Lookup returns the definition of an id; nil when there is none.
+func (c *Catalogue) Lookup(id string) *Definition { return c.byID[id] }

@@ -1,0 +1,79 @@
+// Package score computes scores from exact cells: values and their 95% intervals, never from anything but the numbers
+// passed in. It knows no clock, no bus and no protobuf.
+//
+// To add a statistic, write a function in a file of its own and one line in Statistics: it then has a name in the API, an
+// explanation, and the tests that range over the slice.
+package score
+
+import "github.com/touchstone-cx/touchstone/services/correlation/cell"
+
+// Definition is one score of one organisation's map.
+type Definition struct {
+	// ID is the score's name ("wait.median").
+	ID string
+	// Measure is the id of the metric or question whose moments it needs; empty when interactions are enough.
+	Measure string
+	// Unit of the value ("s", "%", "points", "interactions").
+	Unit string
+	// Sentence says what is computed.
+	Sentence string
+	// OfInteractions is true when its cases are interactions, false when they are values of the measure.
+	OfInteractions bool
+	// Headline marks the one score that stands for its measure in a list.
+	Headline bool
+	// Order sorts definitions for people: interactions, outcomes, service levels, metrics, questions. It is unique, and
+	// stays comparable when the map changes.
+	Order string
+	// Compute returns the score of a sample of its measure. It changes nothing in the sample and is safe to call
+	// concurrently. It never returns NaN or an infinity: where there is no value, Suppressed says why.
+	Compute func(*cell.Sample) Result
+}
+
+// Result is a computed score.
+type Result struct {
+	// Value in the definition's unit; nil exactly when Suppressed is not empty.
+	Value *float64
+	// N is the number of cases in the value.
+	N int64
+	// SE is the standard error in the definition's unit; nil where the method gives none.
+	SE *float64
+	// Interval is the 95% interval; nil where the method gives none.
+	Interval *Interval
+	// Suppressed says why there is no value.
+	Suppressed string
+	// Coverage is the share of the scope's interactions that carry what the score needs, 0 to 1; nil where it does not
+	// apply.
+	Coverage *float64
+
+	explain func() Explanation
+}
+
+// Interval is a 95% interval in the score's unit.
+type Interval struct {
+	Low, High float64
+	// Method is "wald", "adjusted wald", "wilson", "t" or "order statistic".
+	Method string
+}
+
+// Explanation is the arithmetic of a result.
+type Explanation struct {
+	// Formula with its numbers ("100 × (1436 − 342) ÷ 2746").
+	Formula string
+	// Quantities that enter it.
+	Quantities []Quantity
+}
+
+// Quantity is one named number, as an exact decimal.
+type Quantity struct{ Name, Value string }
+
+// Explain returns the arithmetic. It is put into words only when asked for: most scores are never explained.
+func (r Result) Explain() Explanation {
+	if r.explain == nil {
+		return Explanation{}
+	}
+	return r.explain()
+}
+
+func suppressed(why string) Result { return Result{Suppressed: why} }
+
+func ptr(v float64) *float64 { return &v }

@@ -1,0 +1,111 @@
+package scoreservice
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+	"github.com/touchstone-cx/touchstone/services/correlation/score"
+	"github.com/touchstone-cx/touchstone/services/correlation/state"
+	"github.com/touchstone-cx/touchstone/services/internal/expmap"
+	"github.com/touchstone-cx/touchstone/services/internal/fault"
+)
+
+// Maps gives the current map of an organisation; nil when it has none.
+type Maps interface {
+	Current(organisation string) *expmap.Map
+}
+
+// Source is what scores are read from.
+type Source struct {
+	State *state.State
+	Maps  Maps
+	Clock func() time.Time
+	// Confined returns the organisation that the caller of a request is confined to; empty for all.
+	Confined func(context.Context) string
+}
+
+// Reader resolves and computes scores.
+type Reader struct {
+	Source
+	samples samples
+
+	mu         sync.RWMutex
+	catalogues map[string]declared // by organisation
+}
+
+type declared struct {
+	m *expmap.Map
+	c *score.Catalogue
+}
+
+// NewReader returns a reader of a source.
+func NewReader(s Source) *Reader {
+	return &Reader{Source: s, samples: samples{byKey: map[sampleKey]sampled{}}, catalogues: map[string]declared{}}
+}
+
+const defaultOrganisation = "default"
+
+// organisation returns the name of an organisation that the caller may see, with its map and its scores. What it may not
+// see and what does not exist are the same to it.
+func (r *Reader) organisation(ctx context.Context, name string) (declared, error) {
+	if name == "" {
+		name = defaultOrganisation
+	}
+	if own := r.Confined(ctx); own != "" && own != name {
+		return declared{}, noOrganisation(name)
+	}
+	return r.current(name)
+}
+
+func noOrganisation(name string) error {
+	return fault.New(fault.NotFound, "There is no organisation %q with a map.", name)
+}
+
+// current returns an organisation's map with its scores, which are defined once per version.
+func (r *Reader) current(name string) (declared, error) {
+	m := r.Maps.Current(name)
+	if m == nil {
+		return declared{}, noOrganisation(name)
+	}
+	r.mu.RLock()
+	d := r.catalogues[name]
+	r.mu.RUnlock()
+	if d.m == m {
+		return d, nil
+	}
+	d = declared{m, score.NewCatalogue(Spec(m))}
+	r.mu.Lock()
+	r.catalogues[name] = d
+	r.mu.Unlock()
+	return d, nil
+}
+
+// Moment is when and at which position scores were read.
+type Moment struct {
+	Position    uint64
+	Newest, Now time.Time
+}
+
+func momentOf(v *state.View, now time.Time) Moment {
+	return Moment{Position: v.Position(), Newest: v.Newest(), Now: now}
+}
+
+// Score computes a target as of now.
+func (r *Reader) Score(t *Target, now time.Time) (*scorev1.Score, error) {
+	span, err := t.Span(now)
+	if err != nil {
+		return nil, err
+	}
+	var at Moment
+	var sample *cell.Sample
+	r.State.View(t.Organisation(), func(v *state.View) {
+		at, sample = momentOf(v, now), r.sample(v, t, span)
+	})
+	return t.Score(sample, span, at), nil
+}
+
+func indexed(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }

@@ -1,0 +1,79 @@
+package scoreservice
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+	"github.com/touchstone-cx/touchstone/services/correlation/state"
+	"github.com/touchstone-cx/touchstone/services/internal/fault"
+)
+
+const (
+	maxSteps = 2000
+	// stepsAView bounds how long the fold waits for a series. Each step states its own position.
+	stepsAView = 64
+)
+
+// GetSeries returns a score in equal steps. All time begins with the oldest cell; steps that have not begun are left out.
+func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) (*scorev1.GetSeriesResponse, error) {
+	t, err := s.r.Target(ctx, req.GetRef(), "ref")
+	if err != nil {
+		return nil, err
+	}
+	now := s.r.Clock()
+	span, err := t.Span(now)
+	if err != nil {
+		return nil, err
+	}
+	if span.From.IsZero() {
+		if span.From = s.r.oldest(t, span); span.From.IsZero() {
+			return &scorev1.GetSeriesResponse{}, nil
+		}
+	}
+	steps, err := state.Steps(req.GetStep(), span, now, t.Map.Zone)
+	if err != nil {
+		return nil, err
+	}
+	for len(steps) > 0 && steps[len(steps)-1].From.After(now) {
+		steps = steps[:len(steps)-1]
+	}
+	if len(steps) > maxSteps {
+		return nil, fault.Field("step", fmt.Sprintf("That makes %d steps; at most 2,000 are sent.", len(steps)), "Ask for longer steps or a shorter window.")
+	}
+	out := &scorev1.GetSeriesResponse{Scores: make([]*scorev1.Score, 0, len(steps))}
+	for len(steps) > 0 {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		some := steps[:min(stepsAView, len(steps))]
+		steps = steps[len(some):]
+		var at Moment
+		taken := make([]*cell.Sample, len(some))
+		s.r.State.View(t.Organisation(), func(v *state.View) {
+			at = momentOf(v, now)
+			for i, step := range some {
+				taken[i] = v.Sample(t.Scope, t.Definition.Measure, step)
+			}
+		})
+		for i, step := range some {
+			out.Scores = append(out.Scores, t.Score(taken[i], step, at))
+		}
+	}
+	return out, nil
+}
+
+// oldest returns the start of a target's oldest cell in a span; the zero time when it has none.
+func (r *Reader) oldest(t *Target, span state.Span) time.Time {
+	var first time.Time
+	r.State.View(t.Organisation(), func(v *state.View) {
+		v.Cells(t.Scope, t.Definition.Measure, span, func(_, _ string, _ state.Tier, from time.Time, m *cell.Moments, _ int64) {
+			if (t.Definition.OfInteractions || m != nil) && (first.IsZero() || from.Before(first)) {
+				first = from
+			}
+		})
+	})
+	return first
+}

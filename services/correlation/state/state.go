@@ -1,0 +1,426 @@
+// Package state is the fold of facts into ledger and cells: what correlation knows. Applied to the same set of facts
+// under the same map it is the same, whatever their order, their repetitions and the restarts in between.
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/bits"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+	"github.com/touchstone-cx/touchstone/services/correlation/ledger"
+	"github.com/touchstone-cx/touchstone/services/internal/fold"
+)
+
+// Counting is the part of an organisation's map that decides what is counted.
+type Counting struct {
+	Zone       *time.Location
+	Channel    bool             // keep the breakdown by channel
+	Team       bool             // keep the breakdown by team
+	Attributes map[string]bool  // keep the breakdown by these attributes
+	Resolution map[string]int64 // of every metric and question (1) that any version of the map declares
+}
+
+// Maps gives the counting part of an organisation's current map; nil when it has none.
+type Maps func(organisation string) *Counting
+
+// Keys in the store.
+const (
+	keyCell    = 'c' // organisation, touchpoint, breakdown, value, tier, bucket → block
+	keyHistory = 'h' // identity, position, index → one delivery after the first
+	keyLedger  = 'l' // chunk number → chunk
+	keyMeta    = 'm' // → counters, newest times
+	keySymbol  = 's' // number → name
+)
+
+// Breakdowns as numbered in keys.
+const (
+	byTouchpoint = iota
+	byChannel
+	byTeam
+	byAttribute
+)
+
+// SimulatedSource is the source whose facts are marked simulated wherever they are shown.
+const SimulatedSource = "simulate"
+
+// State is a fold.Machine. Its exported reading methods may be called from any goroutine.
+type State struct {
+	maps  Maps
+	clock func() time.Time
+
+	mu       sync.RWMutex // held for writing by Apply, Flush and Load, for reading by View
+	store    fold.Store
+	symbols  symbols
+	orgs     map[uint32]*org
+	orgNames map[string]*org
+	ledger   *ledger.Ledger
+	counts   Counts
+	set      [2]uint64 // sum mod 2^128 over all facts of a hash of identity, version and content
+	horizons [tiers]int64
+	position uint64
+	epoch    uint64
+	failed   error // a cell of the store could not be read: the fold must stop
+
+	fresh   []*series // with something fresh since the last flush
+	dirty   []place   // blocks changed since the last flush
+	history []fold.Pair
+	removed [][]byte
+	changed chan struct{}
+	slab    []byte // blocks as encoded by the last flush
+	scratch scratch
+}
+
+// Counts are running totals, for operators. All but Facts and Retracted tell of deliveries and so depend on history.
+type Counts struct {
+	Facts       uint64 `json:"facts"`     // identities with content or retracted
+	Retracted   uint64 `json:"retracted"` // retractions in force
+	Duplicates  uint64 `json:"duplicates"`
+	Corrections uint64 `json:"corrections"`
+	Stale       uint64 `json:"stale"`
+	Conflicts   uint64 `json:"conflicts"`
+	Uncounted   uint64 `json:"uncounted"` // values of measures that no map declares
+	Cells       uint64 `json:"-"`         // blocks in memory
+}
+
+type org struct {
+	name        string
+	sym         uint32
+	counting    *Counting
+	touchpoints map[uint32]*touchpoint
+	measures    map[uint32]*cell.Bins
+	newest      int64
+	epoch       uint64
+	days        dayCache
+}
+
+type touchpoint struct {
+	name   string
+	sym    uint32
+	epoch  uint64
+	series map[uint64]*series // breakdown<<32 | symbol of the value
+}
+
+// place is where a changed block stands.
+type place struct {
+	s      *series
+	tier   Tier
+	bucket int64
+}
+
+// dayCache remembers on which day of the zone a quarter-hour falls.
+type dayCache struct {
+	quarter, day [64]int64
+	used         [64]bool
+}
+
+func (c *dayCache) of(ms int64, zone *time.Location) int64 {
+	q := floorDiv(ms, quarterMs)
+	i := uint64(q) & 63
+	if c.used[i] && c.quarter[i] == q {
+		return c.day[i]
+	}
+	d := dayOf(time.UnixMilli(ms), zone)
+	c.quarter[i], c.day[i], c.used[i] = q, d, true
+	return d
+}
+
+// New returns an empty state. clock decides only which fine buckets are old enough to be dropped.
+func New(maps Maps, clock func() time.Time) *State {
+	s := &State{maps: maps, clock: clock, changed: make(chan struct{})}
+	s.reset()
+	return s
+}
+
+func (s *State) reset() {
+	s.symbols = newSymbols()
+	s.orgs, s.orgNames = map[uint32]*org{}, map[string]*org{}
+	s.counts, s.set, s.position = Counts{}, [2]uint64{}, 0
+	s.fresh, s.dirty, s.history, s.removed = nil, nil, nil, nil
+	for t := range tiers {
+		s.horizons[t] = horizon(t, s.clock())
+	}
+}
+
+type meta struct {
+	Counts   Counts           `json:"counts"`
+	Set      [2]uint64        `json:"set"`
+	Newest   map[string]int64 `json:"newest"`
+	Position uint64           `json:"position"`
+}
+
+// Load implements fold.Machine.
+func (s *State) Load(st fold.Store) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reset()
+	s.store = st
+	s.ledger = ledger.New(st, []byte{keyLedger})
+	if err := s.symbols.load(st); err != nil {
+		return err
+	}
+	b, err := st.Get([]byte{keyMeta})
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		var m meta
+		if err := json.Unmarshal(b, &m); err != nil {
+			return fmt.Errorf("the state's head is damaged, rebuild it: %w", err)
+		}
+		s.counts, s.set, s.position = m.Counts, m.Set, m.Position
+		for name, ms := range m.Newest {
+			o, err := s.org(s.symbols.of([]byte(name)))
+			if err != nil {
+				return err
+			}
+			o.newest = ms
+		}
+	}
+	if err := s.loadCells(); err != nil {
+		return err
+	}
+	if err := s.ledger.Load(); err != nil {
+		return err
+	}
+	s.epoch++
+	s.announce()
+	return nil
+}
+
+func (s *State) loadCells() error {
+	var slab []byte
+	return s.store.Scan([]byte{keyCell}, func(k, v []byte) error {
+		if len(k) != cellKeyLen {
+			return fmt.Errorf("a cell's key has %d bytes: the store is damaged; rebuild it", len(k))
+		}
+		if len(slab)+len(v) > cap(slab) {
+			slab = make([]byte, 0, max(1<<20, len(v)))
+		}
+		at := len(slab)
+		slab = append(slab, v...)
+		o, err := s.org(binary.BigEndian.Uint32(k[1:]))
+		if err != nil {
+			return err
+		}
+		t := s.touchpoint(o, binary.BigEndian.Uint32(k[5:]))
+		sr := s.series(o, t, int(k[9]), binary.BigEndian.Uint32(k[10:]))
+		tier, bucket := Tier(k[14]), int64(binary.BigEndian.Uint64(k[15:])^1<<63)
+		if tier >= tiers {
+			return errBlock
+		}
+		if bucket < s.horizons[tier] {
+			s.removed = append(s.removed, append([]byte(nil), k...))
+			return nil
+		}
+		b := &sr.tiers[tier]
+		b.buckets = append(b.buckets, bucket)
+		b.blocks = append(b.blocks, &block{enc: slab[at:len(slab):len(slab)]})
+		s.counts.Cells++
+		return nil
+	})
+}
+
+const cellKeyLen = 23
+
+func (p place) key() []byte {
+	b := append(make([]byte, 0, cellKeyLen), p.s.key[:]...)
+	b = append(b, byte(p.tier))
+	return binary.BigEndian.AppendUint64(b, uint64(p.bucket)^1<<63)
+}
+
+func (s *State) org(sym uint32) (*org, error) {
+	if o := s.orgs[sym]; o != nil {
+		return o, nil
+	}
+	name := s.symbols.name(sym)
+	c := s.maps(name)
+	if c == nil {
+		return nil, fmt.Errorf("organisation %q has no map", name)
+	}
+	o := &org{name: name, sym: sym, counting: c, touchpoints: map[uint32]*touchpoint{}, measures: map[uint32]*cell.Bins{}}
+	s.orgs[sym], s.orgNames[name] = o, o
+	return o, nil
+}
+
+func (s *State) touchpoint(o *org, sym uint32) *touchpoint {
+	t := o.touchpoints[sym]
+	if t == nil {
+		t = &touchpoint{name: s.symbols.name(sym), sym: sym, series: map[uint64]*series{}}
+		o.touchpoints[sym] = t
+	}
+	return t
+}
+
+func (s *State) series(o *org, t *touchpoint, breakdown int, value uint32) *series {
+	k := uint64(breakdown)<<32 | uint64(value)
+	sr := t.series[k]
+	if sr == nil {
+		sr = new(series)
+		sr.key[0] = keyCell
+		binary.BigEndian.PutUint32(sr.key[1:], o.sym)
+		binary.BigEndian.PutUint32(sr.key[5:], t.sym)
+		sr.key[9] = byte(breakdown)
+		binary.BigEndian.PutUint32(sr.key[10:], value)
+		t.series[k] = sr
+	}
+	return sr
+}
+
+// bins returns the histogram layout of a measure, nil when no version of the map declares it.
+func (s *State) bins(o *org, sym uint32) *cell.Bins {
+	if b := o.measures[sym]; b != nil {
+		return b
+	}
+	name := s.symbols.name(sym)
+	res, ok := o.counting.Resolution[name]
+	if !ok {
+		if c := s.maps(o.name); c != nil { // a later version may declare it; what exists never changes
+			o.counting.Resolution = c.Resolution
+			res, ok = c.Resolution[name]
+		}
+		if !ok {
+			return nil
+		}
+	}
+	b := cell.NewBins(res)
+	o.measures[sym] = b
+	return b
+}
+
+// attributeOf returns the attribute's id of a symbol "key=value".
+func attributeOf(keyValue string) string {
+	k, _, _ := strings.Cut(keyValue, "=")
+	return k
+}
+
+// Flush implements fold.Machine.
+func (s *State) Flush(w *fold.Write) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.symbols.flush(w)
+	s.ledger.Flush(w)
+	s.settleAll()
+	s.slab = s.slab[:0]
+	for _, p := range s.dirty {
+		b := p.s.tiers[p.tier].find(p.bucket)
+		if b == nil || !b.dirty {
+			continue
+		}
+		b.dirty = false
+		at := len(s.slab)
+		s.slab = b.encode(s.slab)
+		enc := s.slab[at:len(s.slab):len(s.slab)]
+		if len(enc) == 0 {
+			w.Delete(p.key())
+			p.s.tiers[p.tier].remove(p.bucket)
+			s.counts.Cells--
+			continue
+		}
+		w.Set(p.key(), enc)
+		// The newest bucket of a series will change again soon; others rest, encoded.
+		if bs := p.s.tiers[p.tier].buckets; bs[len(bs)-1] != p.bucket {
+			b.enc, b.outs, b.live = bytes.Clone(enc), nil, false
+		}
+	}
+	s.dirty = s.dirty[:0]
+	w.Sets = append(w.Sets, s.history...)
+	s.history = nil
+	w.Deletes = append(w.Deletes, s.removed...)
+	s.removed = nil
+	m := meta{Counts: s.counts, Set: s.set, Position: s.position, Newest: map[string]int64{}}
+	for _, o := range s.orgs {
+		m.Newest[o.name] = o.newest
+	}
+	head, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	w.Set([]byte{keyMeta}, head)
+	return nil
+}
+
+func (s *State) settleAll() {
+	for _, sr := range s.fresh {
+		s.settle(sr)
+	}
+	s.fresh = s.fresh[:0]
+}
+
+// Prune drops the fine buckets that are too old as of the clock; the next flush removes them from the store. It returns
+// how many it dropped.
+func (s *State) Prune() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settleAll()
+	n := 0
+	for t := range tiers {
+		h := horizon(t, s.clock())
+		if h <= s.horizons[t] {
+			continue
+		}
+		s.horizons[t] = h
+		for _, o := range s.orgs {
+			for _, tp := range o.touchpoints {
+				for _, sr := range tp.series {
+					b := &sr.tiers[t]
+					old, _ := b.span(firstDay, h)
+					for _, bucket := range old {
+						s.removed = append(s.removed, place{sr, t, bucket}.key())
+					}
+					k := len(old)
+					b.buckets = append([]int64(nil), b.buckets[k:]...)
+					b.blocks = append([]*block(nil), b.blocks[k:]...)
+					b.last = 0
+					n += k
+				}
+			}
+		}
+	}
+	s.counts.Cells -= uint64(n)
+	return n
+}
+
+// announce wakes those who wait for a change.
+func (s *State) announce() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Changed returns a channel that is closed at the next change.
+func (s *State) Changed() <-chan struct{} {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.changed
+}
+
+// Counts returns the running totals.
+func (s *State) Counts() Counts {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.counts
+}
+
+// IndexBytes returns the memory of the ledger's index.
+func (s *State) IndexBytes() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.ledger.IndexBytes()
+}
+
+func add128(a *[2]uint64, b [2]uint64) {
+	var c uint64
+	a[1], c = bits.Add64(a[1], b[1], 0)
+	a[0], _ = bits.Add64(a[0], b[0], c)
+}
+
+func sub128(a *[2]uint64, b [2]uint64) {
+	var c uint64
+	a[1], c = bits.Sub64(a[1], b[1], 0)
+	a[0], _ = bits.Sub64(a[0], b[0], c)
+}

@@ -1,0 +1,219 @@
+package state
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+)
+
+// View is one organisation at one position. It is valid only inside the call of State.View.
+type View struct {
+	s   *State
+	org *org // nil when nothing of the organisation was ever counted
+}
+
+// View runs f with a view that does not change meanwhile. The fold waits: keep f short.
+func (s *State) View(organisation string, f func(v *View)) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	f(&View{s: s, org: s.orgNames[organisation]})
+}
+
+// Position returns the sequence in TS_FACT up to which facts are counted.
+func (v *View) Position() uint64 { return v.s.position }
+
+// Newest returns when the newest fact ever counted occurred; the zero time when none was.
+func (v *View) Newest() time.Time {
+	if v.org == nil || v.org.newest == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(v.org.newest).UTC()
+}
+
+// Epoch rises when a cell in the scope changes. For all touchpoints it is the organisation's.
+func (v *View) Epoch(sc Scope) uint64 {
+	if v.org == nil {
+		return 0
+	}
+	if sc.Touchpoint == "" {
+		return v.org.epoch
+	}
+	var e uint64
+	v.each(sc, func(_ *touchpoint, sr *series) { e = sr.epoch })
+	return e
+}
+
+// each calls f for the series that make up a scope.
+func (v *View) each(sc Scope, f func(*touchpoint, *series)) {
+	if v.org == nil {
+		return
+	}
+	breakdown, name := breakdownOf(sc)
+	value, ok := v.s.symbols.byName[name]
+	if !ok {
+		return
+	}
+	k := uint64(breakdown)<<32 | uint64(value)
+	if sc.Touchpoint != "" {
+		sym, ok := v.s.symbols.byName[sc.Touchpoint]
+		if t := v.org.touchpoints[sym]; ok && t != nil && t.series[k] != nil {
+			f(t, t.series[k])
+		}
+		return
+	}
+	for _, t := range v.org.touchpoints {
+		if sr := t.series[k]; sr != nil {
+			f(t, sr)
+		}
+	}
+}
+
+func breakdownOf(sc Scope) (int, string) {
+	switch {
+	case sc.Breakdown == "channel":
+		return byChannel, sc.Value
+	case sc.Breakdown == "team":
+		return byTeam, sc.Value
+	case strings.HasPrefix(sc.Breakdown, "attribute:"):
+		return byAttribute, strings.TrimPrefix(sc.Breakdown, "attribute:") + "=" + sc.Value
+	default:
+		return byTouchpoint, ""
+	}
+}
+
+// Sample adds up the cells of a scope and span: interactions by outcome, and one measure's moments by outcome. An empty
+// measure means interactions only.
+func (v *View) Sample(sc Scope, measure string, span Span) *cell.Sample {
+	out := &cell.Sample{Interactions: map[string]int64{}, Measure: map[string]*cell.Moments{}}
+	if v.org == nil {
+		return out
+	}
+	sym := v.s.symbols.byName[measure]
+	if sym != 0 {
+		out.Bins = v.layout(sym)
+	}
+	// Sums by symbol first: names are looked up once at the end, not once a cell.
+	type sum struct {
+		n int64
+		m *cell.Moments
+	}
+	sums := map[uint32]*sum{}
+	v.each(sc, func(_ *touchpoint, sr *series) {
+		for _, p := range span.Pieces {
+			sr.over(p, func(_ int64, b *block) {
+				err := b.each(sym, func(o uint32, n, simulated int64, m *cell.Moments) {
+					x := sums[o]
+					if x == nil {
+						x = new(sum)
+						sums[o] = x
+					}
+					x.n += n
+					out.Simulated += simulated
+					if m != nil {
+						if x.m == nil {
+							x.m = new(cell.Moments)
+						}
+						x.m.Merge(m)
+					}
+				})
+				if err != nil {
+					out.Damaged = true
+				}
+			})
+		}
+	})
+	for o, x := range sums {
+		name := v.s.symbols.name(o)
+		if x.n != 0 {
+			out.Interactions[name] = x.n
+		}
+		if x.m != nil && !x.m.IsZero() {
+			out.Measure[name] = x.m
+		}
+	}
+	return out
+}
+
+// layout returns a measure's bins without remembering them, since readers change nothing.
+func (v *View) layout(sym uint32) *cell.Bins {
+	if b := v.org.measures[sym]; b != nil {
+		return b
+	}
+	if r, ok := v.org.counting.Resolution[v.s.symbols.name(sym)]; ok {
+		return cell.NewBins(r)
+	}
+	return nil
+}
+
+// Cells calls f for each cell that Sample adds up: by touchpoint, then time, then outcome. m is nil where the cell has
+// nothing of the measure.
+func (v *View) Cells(sc Scope, measure string, span Span, f func(touchpoint, outcome string, tier Tier, from time.Time, m *cell.Moments, interactions int64)) {
+	if v.org == nil {
+		return
+	}
+	sym := v.s.symbols.byName[measure]
+	type row struct {
+		t  *touchpoint
+		sr *series
+	}
+	var rows []row
+	v.each(sc, func(t *touchpoint, sr *series) { rows = append(rows, row{t, sr}) })
+	slices.SortFunc(rows, func(a, b row) int { return cmp.Compare(a.t.name, b.t.name) })
+	for _, r := range rows {
+		for _, p := range span.Pieces {
+			r.sr.over(p, func(bucket int64, b *block) {
+				from := bucketStart(p.Tier, bucket, v.org.counting.Zone)
+				type one struct {
+					name string
+					n    int64
+					m    *cell.Moments
+				}
+				var outs []one
+				if err := b.each(sym, func(o uint32, n, _ int64, m *cell.Moments) {
+					outs = append(outs, one{v.s.symbols.name(o), n, m})
+				}); err != nil {
+					return // Sample says that the scope is damaged
+				}
+				slices.SortFunc(outs, func(a, b one) int { return cmp.Compare(a.name, b.name) })
+				for _, o := range outs {
+					if o.m != nil || sym == 0 || o.n != 0 {
+						f(r.t.name, o.name, p.Tier, from, o.m, o.n)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Scopes calls f for every scope that has data: each touchpoint and then its breakdown values, sorted.
+func (v *View) Scopes(f func(sc Scope)) {
+	if v.org == nil {
+		return
+	}
+	var all []Scope
+	for _, t := range v.org.touchpoints {
+		for k := range t.series {
+			sc := Scope{Touchpoint: t.name}
+			value := v.s.symbols.name(uint32(k))
+			switch k >> 32 {
+			case byChannel:
+				sc.Breakdown, sc.Value = "channel", value
+			case byTeam:
+				sc.Breakdown, sc.Value = "team", value
+			case byAttribute:
+				key, val, _ := strings.Cut(value, "=")
+				sc.Breakdown, sc.Value = "attribute:"+key, val
+			}
+			all = append(all, sc)
+		}
+	}
+	slices.SortFunc(all, func(a, b Scope) int {
+		return cmp.Or(cmp.Compare(a.Touchpoint, b.Touchpoint), cmp.Compare(a.Breakdown, b.Breakdown), cmp.Compare(a.Value, b.Value))
+	})
+	for _, sc := range all {
+		f(sc)
+	}
+}

@@ -1,0 +1,110 @@
+package expmap
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+
+	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
+)
+
+// What a change of the map does to history. Cells are kept by the ids that facts carry, so:
+//
+//   - Added things (touchpoint, channel, team, metric, outcome, question, attribute, attribute value, service level) change
+//     no cell that exists. Nothing is counted again.
+//   - Removed things leave their facts and cells where they are; they are not read while they are not declared, and are
+//     read again, whole, when they are declared again. Nothing is counted again.
+//   - Reading changes (names, owners, stages, wording, better, service levels, where a question or a metric belongs, a
+//     question's kind on the same scale) act at once, on all history.
+//   - Another zone cuts other days, and another set of breakdowns needs other cells: history is counted again (Recounts).
+//     That holds for a breakdown taken away, too: it would go stale and be wrong on the day it comes back.
+//   - A metric's unit and resolution and a question's scale are what the integers in its facts mean. They never change
+//     (Incompatible): the thing gets a new id, and the two series are never joined.
+
+// CountingDigest is a digest of all that decides which cells are kept and where their days are cut: the zone and the set of
+// breakdowns. Two maps of one organisation that Apply accepted have equal digests exactly when Recounts is nil. Units,
+// resolutions and scales are not in it, because they cannot change for an id.
+func (m *Map) CountingDigest() [32]byte {
+	return sha256.Sum256([]byte("touchstone counting 1\n" + zoneName(m) + "\n" + strings.Join(breakdownNames(m), "\n")))
+}
+
+// Recounts returns why history must be counted again before new can be read, a sentence each; nil when it need not be: for
+// additions, removals and reading changes, and when old is nil.
+func Recounts(old, new *Map) []string {
+	if old == nil || new == nil {
+		return nil
+	}
+	var reasons []string
+	if a, b := zoneName(old), zoneName(new); a != b {
+		reasons = append(reasons, fmt.Sprintf("The zone changes from %s to %s: days and weeks are cut elsewhere.", a, b))
+	}
+	was, is := breakdownNames(old), breakdownNames(new)
+	for _, b := range is {
+		if !slices.Contains(was, b) {
+			reasons = append(reasons, fmt.Sprintf("The breakdown %s is new: its cells must be counted.", b))
+		}
+	}
+	for _, b := range was {
+		if !slices.Contains(is, b) {
+			reasons = append(reasons, fmt.Sprintf("The breakdown %s goes: its cells are dropped.", b))
+		}
+	}
+	return reasons
+}
+
+// Incompatible returns what new declares in contradiction to old, of which the facts of history were written: another unit
+// or resolution of a metric, another scale of a question, a metric that was a question or the reverse.
+func Incompatible(old, new *Map) []*mapv1.Problem {
+	if old == nil || new == nil {
+		return nil
+	}
+	var problems []*mapv1.Problem
+	add := func(field, message string) {
+		problems = append(problems, &mapv1.Problem{
+			Field: field, Message: message, Remedy: "Give it a new id: what was counted keeps its meaning, and the two are never joined.",
+		})
+	}
+	for i, m := range new.Proto.GetMetrics() {
+		at := fmt.Sprintf("metrics[%d]", i)
+		if was, ok := old.Metrics[m.GetId()]; ok {
+			if was.Proto.GetUnit() != m.GetUnit() {
+				add(at+".unit", fmt.Sprintf("The unit of the metric %q was %q and cannot become %q.", m.GetId(), was.Proto.GetUnit(), m.GetUnit()))
+			}
+			if was.Resolution != int64(m.GetResolution()) {
+				add(at+".resolution", fmt.Sprintf("The resolution of the metric %q was %d and cannot become %d.", m.GetId(), was.Resolution, m.GetResolution()))
+			}
+		}
+		if _, ok := old.Questions[m.GetId()]; ok {
+			add(at+".id", fmt.Sprintf("%q was a question and cannot become a metric.", m.GetId()))
+		}
+	}
+	for i, q := range new.Proto.GetQuestions() {
+		at := fmt.Sprintf("questions[%d]", i)
+		if was, ok := old.Questions[q.GetId()]; ok && (was.Min != int64(q.GetScaleMin()) || was.Max != int64(q.GetScaleMax())) {
+			add(at+".scale_max", fmt.Sprintf("The scale of the question %q was %d to %d and cannot become %d to %d.", q.GetId(), was.Min, was.Max, q.GetScaleMin(), q.GetScaleMax()))
+		}
+		if _, ok := old.Metrics[q.GetId()]; ok {
+			add(at+".id", fmt.Sprintf("%q was a metric and cannot become a question.", q.GetId()))
+		}
+	}
+	return problems
+}
+
+// zoneName returns the declared zone, UTC where none is: leaving it out and naming UTC are the same.
+func zoneName(m *Map) string {
+	if z := m.Proto.GetZone(); z != "" {
+		return z
+	}
+	return "UTC"
+}
+
+// breakdownNames returns the set in one order: in which order breakdowns are declared makes no difference to what is counted.
+func breakdownNames(m *Map) []string {
+	names := make([]string, 0, len(m.Breakdowns))
+	for _, b := range m.Breakdowns {
+		names = append(names, b.String())
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,89 @@
+package expmap
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"gopkg.in/yaml.v3"
+)
+
+// encodeMessage writes the fields that are set, in the order of the contract.
+func encodeMessage(m protoreflect.Message) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	if len(m.GetUnknown()) > 0 {
+		return nil, fmt.Errorf("the %s has fields of a newer contract, which would be lost", m.Descriptor().Name())
+	}
+	fields := m.Descriptor().Fields()
+	for i := 0; i < fields.Len(); i++ {
+		fd := fields.Get(i)
+		if !m.Has(fd) {
+			// A scale that begins or ends at 0 says so: it is the one place where 0 is no absence.
+			if fd.Kind() != protoreflect.Int32Kind {
+				continue
+			}
+		}
+		v, err := encodeField(m.Get(fd), fd)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, scalarNode("!!str", string(fd.Name())), v)
+	}
+	return n, nil
+}
+
+func encodeField(v protoreflect.Value, fd protoreflect.FieldDescriptor) (*yaml.Node, error) {
+	if !fd.IsList() {
+		return encodeValue(v, fd)
+	}
+	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
+	if fd.Kind() != protoreflect.MessageKind {
+		n.Style = yaml.FlowStyle
+	}
+	for i := 0; i < v.List().Len(); i++ {
+		item, err := encodeValue(v.List().Get(i), fd)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, item)
+	}
+	return n, nil
+}
+
+func encodeValue(v protoreflect.Value, fd protoreflect.FieldDescriptor) (*yaml.Node, error) {
+	switch fd.Kind() {
+	case protoreflect.MessageKind:
+		return encodeMessage(v.Message())
+	case protoreflect.StringKind:
+		return scalarNode("!!str", v.String()), nil
+	case protoreflect.EnumKind:
+		value := fd.Enum().Values().ByNumber(v.Enum())
+		if value == nil || value.Number() == 0 {
+			return nil, fmt.Errorf("the field %s has no known value (%d)", fd.Name(), v.Enum())
+		}
+		return scalarNode("!!str", shortName(value, fd.Enum())), nil
+	case protoreflect.Int32Kind:
+		return scalarNode("!!int", strconv.FormatInt(v.Int(), 10)), nil
+	case protoreflect.Uint32Kind:
+		return scalarNode("!!int", strconv.FormatUint(v.Uint(), 10)), nil
+	case protoreflect.DoubleKind:
+		// 'f' without exponent: what people write, and what reads back to the same number.
+		return scalarNode("!!float", strconv.FormatFloat(v.Float(), 'f', -1, 64)), nil
+	default:
+		return nil, fmt.Errorf("the field %s cannot be written in YAML", fd.Name())
+	}
+}
+
+func scalarNode(tag, value string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}
+	switch {
+	case tag == "!!float":
+		n.Tag = "" // a whole threshold reads as an integer: no "!!float" is to be written before it
+	case strings.TrimSpace(value) != value || strings.ContainsFunc(value, func(c rune) bool { return !unicode.IsPrint(c) }):
+		// Block scalars, which the library would choose for line breaks, lose some of them.
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
+}

@@ -1,0 +1,105 @@
+package fold
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// reader delivers a stream's messages in order and without gaps, bounded in bytes, through a channel.
+type reader struct {
+	out    chan read
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+type read struct {
+	msg  Message
+	last uint64 // last sequence known to be in the stream
+	err  error
+}
+
+const (
+	pullBytes = 8 << 20 // asked for at once: more would pass the pending limits of client and server
+	queue     = 16      // messages read ahead of Apply, up to 256 KiB each
+)
+
+func newReader(ctx context.Context, s jetstream.Stream, from uint64) (*reader, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	cons, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:   from,
+	})
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("fold: reading from %d: %w", from, err)
+	}
+	it, err := cons.Messages(jetstream.PullMaxBytes(pullBytes), jetstream.PullHeartbeat(5*time.Second), jetstream.PullExpiry(30*time.Second))
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("fold: reading from %d: %w", from, err)
+	}
+	r := &reader{out: make(chan read, queue), cancel: cancel}
+	r.done.Add(2)
+	go func() {
+		defer r.done.Done()
+		<-ctx.Done()
+		it.Stop()
+	}()
+	go func() {
+		defer r.done.Done()
+		r.pump(ctx, it, from)
+	}()
+	return r, nil
+}
+
+func (r *reader) pump(ctx context.Context, it jetstream.MessagesContext, next uint64) {
+	send := func(x read) bool {
+		select {
+		case r.out <- x:
+			return x.err == nil
+		case <-ctx.Done():
+			return false
+		}
+	}
+	for {
+		m, err := it.Next()
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			if errors.Is(err, jetstream.ErrNoHeartbeat) {
+				continue // the ordered consumer makes itself anew
+			}
+			send(read{err: &restart{"reading stopped: " + err.Error()}})
+			return
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			send(read{err: fmt.Errorf("fold: message without metadata: %w", err)})
+			return
+		}
+		seq := meta.Sequence.Stream
+		if seq < next {
+			continue // seen: the consumer was made anew
+		}
+		if seq > next {
+			// A slow consumer loses messages silently: never step over a gap.
+			send(read{err: &restart{fmt.Sprintf("gap: expected message %d, got %d", next, seq)}})
+			return
+		}
+		next++
+		if !send(read{msg: Message{Sequence: seq, Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}, last: seq + meta.NumPending}) {
+			return
+		}
+	}
+}
+
+func (r *reader) stop() {
+	r.cancel()
+	r.done.Wait()
+}
