@@ -14,7 +14,6 @@ import (
 
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
-	"github.com/touchstone-cx/touchstone/services/correlation/score"
 	"github.com/touchstone-cx/touchstone/services/correlation/scoreservice"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
@@ -26,10 +25,11 @@ import (
 // facts answers what lies behind scores: ListFacts and GetFact. The ledger knows which facts count; their words come from
 // the stream.
 type facts struct {
-	live  func() *state.State
-	maps  *expmap.Registry
-	js    jetstream.JetStream
-	clock func() time.Time
+	live   func() *state.State
+	maps   *expmap.Registry
+	reader *scoreservice.Reader
+	js     jetstream.JetStream
+	clock  func() time.Time
 }
 
 // scanLimit bounds the ledger entries looked at for one page, so that a rare match never holds up the fold.
@@ -45,7 +45,7 @@ func (f *facts) ListFacts(ctx context.Context, req *scorev1.ListFactsRequest) (*
 	var span state.Span
 	measure := ""
 	if ref := req.GetRef(); ref != nil {
-		r, err := scoreservice.Resolve(m, ref, f.clock())
+		r, err := f.reader.Resolve(m, ref, f.clock())
 		if err != nil {
 			return nil, err
 		}
@@ -236,10 +236,10 @@ func (f *facts) effects(v *state.View, m *expmap.Map, x *state.Fact, now time.Ti
 		scopes = append(scopes, &scorev1.Scope{Touchpoint: x.Touchpoint, Team: x.Team})
 	}
 	var out []*scorev1.Effect
-	for _, id := range score.Headlines(m) {
+	for _, id := range f.reader.Headlines(m) {
 		for _, sc := range scopes {
 			ref := &scorev1.ScoreRef{Organisation: m.Organisation, Score: id, Scope: sc, From: from, To: to}
-			r, err := scoreservice.Resolve(m, ref, now)
+			r, err := f.reader.Resolve(m, ref, now)
 			if err != nil {
 				return nil, err
 			}
@@ -247,8 +247,8 @@ func (f *facts) effects(v *state.View, m *expmap.Map, x *state.Fact, now time.Ti
 				continue
 			}
 			out = append(out, &scorev1.Effect{
-				Before: scoreservice.Build(v, m, r, v.Without(x, r.Scope, r.Definition.Measure, r.Span), now),
-				After:  scoreservice.Build(v, m, r, v.Sample(r.Scope, r.Definition.Measure, r.Span), now),
+				Before: scoreservice.Build(v, r, v.Without(x, r.Scope, r.Definition.Measure, r.Span), now),
+				After:  scoreservice.Build(v, r, v.Sample(r.Scope, r.Definition.Measure, r.Span), now),
 			})
 		}
 	}

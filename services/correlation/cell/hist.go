@@ -28,7 +28,7 @@ func (h *Hist) Add(bin int32, n int64) {
 			h.dense[i] += n
 			return
 		}
-		h.grow(bin)
+		h.cover(bin-8, bin+9) // with slack, so that growth is rare
 		h.dense[int(bin)-int(h.base)] += n
 		return
 	}
@@ -71,20 +71,6 @@ func (h *Hist) Add(bin int32, n int64) {
 	h.dense[bin-lo] += n
 }
 
-// grow makes room in the dense run for bin, with slack so that growth is rare.
-func (h *Hist) grow(bin int32) {
-	lo, hi := h.base, h.base+int32(len(h.dense))-1
-	if bin < lo {
-		lo = bin - 16
-	}
-	if bin > hi {
-		hi = bin + 16
-	}
-	d := make([]int64, int(hi)-int(lo)+1)
-	copy(d[h.base-lo:], h.dense)
-	h.base, h.dense = lo, d
-}
-
 // Each calls f for every bin with a count, in ascending order.
 func (h *Hist) Each(f func(bin int32, n int64)) {
 	for _, c := range h.sparse {
@@ -99,14 +85,37 @@ func (h *Hist) Each(f func(bin int32, n int64)) {
 
 // Merge adds all counts of o.
 func (h *Hist) Merge(o *Hist) {
-	if o.dense != nil && h.dense != nil && o.base >= h.base && int(o.base)+len(o.dense) <= int(h.base)+len(h.dense) {
-		d := h.dense[o.base-h.base:]
-		for i, n := range o.dense {
-			d[i] += n
+	if o.dense == nil {
+		for _, c := range o.sparse {
+			h.Add(c.Bin, c.N)
 		}
 		return
 	}
-	o.Each(h.Add)
+	h.cover(o.base, o.base+int32(len(o.dense)))
+	d := h.dense[o.base-h.base:]
+	for i, n := range o.dense {
+		d[i] += n
+	}
+}
+
+// cover makes h a run that holds the bins [lo, hi).
+func (h *Hist) cover(lo, hi int32) {
+	if h.dense != nil && lo >= h.base && int(hi) <= int(h.base)+len(h.dense) {
+		return
+	}
+	if h.dense != nil {
+		lo, hi = min(lo, h.base), max(hi, h.base+int32(len(h.dense)))
+	} else if n := len(h.sparse); n > 0 {
+		lo, hi = min(lo, h.sparse[0].Bin), max(hi, h.sparse[n-1].Bin+1)
+	}
+	d := make([]int64, hi-lo)
+	if h.dense != nil {
+		copy(d[h.base-lo:], h.dense)
+	}
+	for _, c := range h.sparse {
+		d[c.Bin-lo] = c.N
+	}
+	h.base, h.dense, h.sparse = lo, d, nil
 }
 
 // Counts returns the bins with a count, ascending.

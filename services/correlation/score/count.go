@@ -12,7 +12,7 @@ func countSentence(m Measure) string {
 
 // count is never suppressed: nothing measured is 0, not unknown.
 func count(_ Measure, s *cell.Sample) Result {
-	m := s.All()
+	m := totals(s)
 	n := m.N + m.ObservedN
 	return Result{Value: ptr(float64(n)), N: n, Coverage: coverage(m.N, s), explain: func() Explanation {
 		return Explanation{Formula: fmt.Sprintf("%d + %d", m.N, m.ObservedN), Quantities: []Quantity{
@@ -26,7 +26,7 @@ func sumSentence(m Measure) string {
 }
 
 func sum(d Measure, s *cell.Sample) Result {
-	m := s.All()
+	m := totals(s)
 	n := m.N + m.ObservedN
 	if n <= 0 {
 		return suppressed(d.none())

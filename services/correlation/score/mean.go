@@ -17,7 +17,7 @@ func meanSentence(m Measure) string {
 // mean weighs published sums by their number of cases. Their squares are not known, so that with any of them there is
 // neither a standard error nor an interval.
 func mean(d Measure, s *cell.Sample) Result {
-	m := s.All()
+	m := totals(s)
 	n := m.N + m.ObservedN
 	if n <= 0 {
 		return suppressed(d.none())
@@ -55,7 +55,7 @@ func sdSentence(m Measure) string {
 }
 
 func sd(d Measure, s *cell.Sample) Result {
-	m := s.All()
+	m := totals(s)
 	if why := noDistribution(d, m); why != "" {
 		return suppressed(why)
 	}
@@ -103,10 +103,19 @@ func variance(m *cell.Moments) float64 {
 	return max(0, d/n/(n-1))
 }
 
-// studentT is the 97.5% quantile of Student's t.
+// studentT is the 97.5% quantile of Student's t. From 200 degrees of freedom on it is the expansion in 1/df to the fourth
+// order (Abramowitz and Stegun 26.7.5), which then differs by less than 1e-11 and takes a thousandth of the time.
 func studentT(df int64) float64 {
-	if df > 1e7 {
-		return z95 // equal to within 1e-7
+	if df < 200 {
+		return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(df)}.Quantile(0.975)
 	}
-	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(df)}.Quantile(0.975)
+	const (
+		z2 = z95 * z95
+		g1 = z95 * (z2 + 1) / 4
+		g2 = z95 * ((5*z2+16)*z2 + 3) / 96
+		g3 = z95 * (((3*z2+19)*z2+17)*z2 - 15) / 384
+		g4 = z95 * ((((79*z2+776)*z2+1482)*z2-1920)*z2 - 945) / 92160
+	)
+	x := 1 / float64(df)
+	return z95 + x*(g1+x*(g2+x*(g3+x*g4)))
 }

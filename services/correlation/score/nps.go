@@ -62,19 +62,19 @@ func net(p, d, n float64) Result {
 }
 
 func promoters(d Measure, s *cell.Sample) (promoters, detractors, n int64, why string) {
-	m := s.All()
+	m := totals(s)
 	if why := noDistribution(d, m); why != "" {
 		return 0, 0, 0, why
 	}
 	bins := d.bins(s)
-	m.Hist.Each(func(bin int32, k int64) {
-		switch v, _ := bins.Bounds(bin); {
+	for _, c := range counts(s) {
+		switch v, _ := bins.Bounds(c.Bin); {
 		case v >= 9:
-			promoters += k
+			promoters += c.N
 		case v <= 6:
-			detractors += k
+			detractors += c.N
 		}
-	})
+	}
 	return promoters, detractors, m.N, ""
 }
 

@@ -25,19 +25,19 @@ func percentileSentence(name string, p int64) func(Measure) string {
 // value of the bins in which the interval's ranks lie, so that the bins never make it too narrow.
 func percentile(p int64) func(Measure, *cell.Sample) Result {
 	return func(d Measure, s *cell.Sample) Result {
-		m := s.All()
+		m := totals(s)
 		if why := noDistribution(d, m); why != "" {
 			return suppressed(why)
 		}
 		n := m.N
 		k := nearestRank(p, n)
-		bins := d.bins(s)
-		at := m.Hist.Rank(k)
+		bins, all := d.bins(s), counts(s)
+		at := rank(all, k)
 		r := Result{Value: ptr(d.inUnits(bins.Middle(at))), N: n, Coverage: coverage(n, s)}
 		l, u, ok := orderRanks(n, float64(p)/100)
 		if ok {
-			lo, _ := bins.Bounds(m.Hist.Rank(l))
-			_, hi := bins.Bounds(m.Hist.Rank(u))
+			lo, _ := bins.Bounds(rank(all, l))
+			_, hi := bins.Bounds(rank(all, u))
 			r.Interval = &Interval{Low: d.inUnits(float64(lo)), High: d.inUnits(float64(hi)), Method: "order statistic"}
 		}
 		r.explain = func() Explanation {

@@ -52,19 +52,19 @@ func top2(d Measure, s *cell.Sample) Result {
 	return shareOf(d, s, func(v int64) bool { return v >= d.Max-1 })
 }
 
-// shareOf is the share of answers for which counts is true. Answers are whole points and lie in bins of their own.
-func shareOf(d Measure, s *cell.Sample, counts func(int64) bool) Result {
-	m := s.All()
+// shareOf is the share of answers for which hit is true. Answers are whole points and lie in bins of their own.
+func shareOf(d Measure, s *cell.Sample, hit func(int64) bool) Result {
+	m := totals(s)
 	if why := noDistribution(d, m); why != "" {
 		return suppressed(why)
 	}
 	bins := d.bins(s)
 	var hits int64
-	m.Hist.Each(func(bin int32, n int64) {
-		if v, _ := bins.Bounds(bin); counts(v) {
-			hits += n
+	for _, c := range counts(s) {
+		if v, _ := bins.Bounds(c.Bin); hit(v) {
+			hits += c.N
 		}
-	})
+	}
 	r := proportion(hits, m.N)
 	r.Coverage = coverage(m.N, s)
 	return r

@@ -87,15 +87,15 @@ func (h *hub) group(group []*series, now time.Time) []scored {
 	var sample *cell.Sample
 	var stale []*series
 	var is seen
-	h.r.State.View(t.Organisation(), func(v *state.View) {
-		is = seen{v.Epoch(t.Scope), t.Map.Version, span.From, span.To}
+	h.r.view(t.Organisation(), func(v *view) {
+		is = seen{v.generation, v.Epoch(t.Scope), t.Map.Version, span.From, span.To}
 		for _, sr := range group {
 			if sr.seen != is || is.epoch == 0 {
 				stale = append(stale, sr)
 			}
 		}
 		if len(stale) > 0 {
-			at, sample = momentOf(v, now), h.r.sample(v, t, span)
+			at, sample = v.moment(now), h.r.sample(v, t, span)
 		}
 	})
 	out := make([]scored, len(stale))

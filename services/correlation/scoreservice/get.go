@@ -57,8 +57,8 @@ func (s *Service) BatchGetScores(ctx context.Context, req *scorev1.BatchGetScore
 	}
 	var at Moment
 	taken := make([]*cell.Sample, len(targets))
-	s.r.State.View(targets[0].Organisation(), func(v *state.View) {
-		at = momentOf(v, now)
+	s.r.view(targets[0].Organisation(), func(v *view) {
+		at = v.moment(now)
 		for i, t := range targets {
 			taken[i] = s.r.sample(v, t, spans[i])
 		}

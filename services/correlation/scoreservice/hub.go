@@ -61,8 +61,8 @@ type series struct {
 
 // seen is what a series was last computed from.
 type seen struct {
-	epoch, version uint64
-	from, to       time.Time
+	generation, epoch, version uint64
+	from, to                   time.Time
 }
 
 const (
@@ -139,7 +139,7 @@ func (h *hub) run(ctx context.Context) {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		changed := h.r.State.Changed()
+		changed := h.r.State().Changed()
 		began := time.Now()
 		h.compute(h.watched())
 		h.lookAtShapes()

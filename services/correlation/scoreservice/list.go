@@ -82,8 +82,8 @@ func (r *Reader) scoresOf(targets []*Target, now time.Time) ([]*scorev1.Score, e
 	}
 	var at Moment
 	taken := map[string]*cell.Sample{} // by measure
-	r.State.View(targets[0].Organisation(), func(v *state.View) {
-		at = momentOf(v, now)
+	r.view(targets[0].Organisation(), func(v *view) {
+		at = v.moment(now)
 		for _, t := range targets {
 			if m := t.Definition.Measure; taken[m] == nil {
 				taken[m] = r.sample(v, t, span)

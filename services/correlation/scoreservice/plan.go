@@ -60,7 +60,7 @@ func (r *Reader) plan(ctx context.Context, f *scorev1.Filter) (*plan, error) {
 // scopes returns the scopes with data that the filter selects, sorted: the organisation first.
 func (p *plan) scopes(r *Reader) []state.Scope {
 	var all []state.Scope
-	r.State.View(p.m.Organisation, func(v *state.View) { v.Scopes(func(sc state.Scope) { all = append(all, sc) }) })
+	r.view(p.m.Organisation, func(v *view) { v.Scopes(func(sc state.Scope) { all = append(all, sc) }) })
 	var out []state.Scope
 	whole := map[state.Scope]bool{}
 	for _, sc := range all {

@@ -21,7 +21,8 @@ type Maps interface {
 
 // Source is what scores are read from.
 type Source struct {
-	State *state.State
+	// State returns the live state. Another one takes its place when history has been counted again.
+	State func() *state.State
 	Maps  Maps
 	Clock func() time.Time
 	// Confined returns the organisation that the caller of a request is confined to; empty for all.
@@ -35,6 +36,8 @@ type Reader struct {
 
 	mu         sync.RWMutex
 	catalogues map[string]declared // by organisation
+	live       *state.State        // last seen
+	generation uint64              // of live: counts its changes
 }
 
 type declared struct {
@@ -71,17 +74,22 @@ func (r *Reader) current(name string) (declared, error) {
 	if m == nil {
 		return declared{}, noOrganisation(name)
 	}
+	return r.declared(m), nil
+}
+
+// declared returns a map with its scores.
+func (r *Reader) declared(m *expmap.Map) declared {
 	r.mu.RLock()
-	d := r.catalogues[name]
+	d := r.catalogues[m.Organisation]
 	r.mu.RUnlock()
 	if d.m == m {
-		return d, nil
+		return d
 	}
 	d = declared{m, score.NewCatalogue(Spec(m))}
 	r.mu.Lock()
-	r.catalogues[name] = d
+	r.catalogues[m.Organisation] = d
 	r.mu.Unlock()
-	return d, nil
+	return d
 }
 
 // Moment is when and at which position scores were read.
@@ -90,8 +98,34 @@ type Moment struct {
 	Newest, Now time.Time
 }
 
+// view is a state's view that knows of which state: epochs of two states must not be compared.
+type view struct {
+	*state.View
+	generation uint64
+}
+
+func (v *view) moment(now time.Time) Moment { return momentOf(v.View, now) }
+
 func momentOf(v *state.View, now time.Time) Moment {
 	return Moment{Position: v.Position(), Newest: v.Newest(), Now: now}
+}
+
+// view runs f with a view of the live state. The fold waits: f must be short and wait for nothing.
+func (r *Reader) view(organisation string, f func(*view)) {
+	st := r.State()
+	r.mu.RLock()
+	same, generation := st == r.live, r.generation
+	r.mu.RUnlock()
+	if !same {
+		r.mu.Lock()
+		if st != r.live {
+			r.live = st
+			r.generation++
+		}
+		generation = r.generation
+		r.mu.Unlock()
+	}
+	st.View(organisation, func(v *state.View) { f(&view{v, generation}) })
 }
 
 // Score computes a target as of now.
@@ -102,8 +136,8 @@ func (r *Reader) Score(t *Target, now time.Time) (*scorev1.Score, error) {
 	}
 	var at Moment
 	var sample *cell.Sample
-	r.State.View(t.Organisation(), func(v *state.View) {
-		at, sample = momentOf(v, now), r.sample(v, t, span)
+	r.view(t.Organisation(), func(v *view) {
+		at, sample = v.moment(now), r.sample(v, t, span)
 	})
 	return t.Score(sample, span, at), nil
 }

@@ -25,16 +25,16 @@ type sampleKey struct {
 }
 
 type sampled struct {
-	epoch, version uint64
-	from, to       time.Time
-	sample         *cell.Sample
+	generation, epoch, version uint64
+	from, to                   time.Time
+	sample                     *cell.Sample
 }
 
 // maxSamples bounds the memory: a sample takes a few kilobytes.
 const maxSamples = 8192
 
 // sample adds up the cells of a target in a view, unless that was done before.
-func (r *Reader) sample(v *state.View, t *Target, span state.Span) *cell.Sample {
+func (r *Reader) sample(v *view, t *Target, span state.Span) *cell.Sample {
 	epoch := v.Epoch(t.Scope)
 	if !t.live() || epoch == 0 { // 0: not changed since the cells were loaded, which may have been more than once
 		return v.Sample(t.Scope, t.Definition.Measure, span)
@@ -43,10 +43,10 @@ func (r *Reader) sample(v *state.View, t *Target, span state.Span) *cell.Sample 
 	r.samples.mu.Lock()
 	s, ok := r.samples.byKey[key]
 	r.samples.mu.Unlock()
-	if ok && s.epoch == epoch && s.version == t.Map.Version && s.from.Equal(span.From) && s.to.Equal(span.To) {
+	if ok && s.generation == v.generation && s.epoch == epoch && s.version == t.Map.Version && s.from.Equal(span.From) && s.to.Equal(span.To) {
 		return s.sample
 	}
-	s = sampled{epoch, t.Map.Version, span.From, span.To, v.Sample(t.Scope, t.Definition.Measure, span)}
+	s = sampled{v.generation, epoch, t.Map.Version, span.From, span.To, v.Sample(t.Scope, t.Definition.Measure, span)}
 	r.samples.mu.Lock()
 	defer r.samples.mu.Unlock()
 	if len(r.samples.byKey) >= maxSamples && !ok {

@@ -52,8 +52,8 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 		steps = steps[len(some):]
 		var at Moment
 		taken := make([]*cell.Sample, len(some))
-		s.r.State.View(t.Organisation(), func(v *state.View) {
-			at = momentOf(v, now)
+		s.r.view(t.Organisation(), func(v *view) {
+			at = v.moment(now)
 			for i, step := range some {
 				taken[i] = v.Sample(t.Scope, t.Definition.Measure, step)
 			}
@@ -68,7 +68,7 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 // oldest returns the start of a target's oldest cell in a span; the zero time when it has none.
 func (r *Reader) oldest(t *Target, span state.Span) time.Time {
 	var first time.Time
-	r.State.View(t.Organisation(), func(v *state.View) {
+	r.view(t.Organisation(), func(v *view) {
 		v.Cells(t.Scope, t.Definition.Measure, span, func(_, _ string, _ state.Tier, from time.Time, m *cell.Moments, _ int64) {
 			if (t.Definition.OfInteractions || m != nil) && (first.IsZero() || from.Before(first)) {
 				first = from

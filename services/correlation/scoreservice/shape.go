@@ -12,11 +12,12 @@ import (
 type shape struct {
 	filters int // mu: watches that hold it
 	// Below: eval.
-	m      *expmap.Map
-	epoch  uint64
-	scopes uint64
-	looked time.Time
-	took   time.Duration
+	m          *expmap.Map
+	generation uint64
+	epoch      uint64
+	scopes     uint64
+	looked     time.Time
+	took       time.Duration
 }
 
 // follow makes the hub look for new scopes of an organisation, until unfollow.
@@ -56,9 +57,9 @@ func (h *hub) lookAtShapes() {
 			continue
 		}
 		began := time.Now()
-		epoch, scopes := s.epoch, s.scopes
-		h.r.State.View(name, func(v *state.View) {
-			if epoch = v.Epoch(state.Scope{}); epoch != s.epoch || s.looked.IsZero() {
+		generation, epoch, scopes := s.generation, s.epoch, s.scopes
+		h.r.view(name, func(v *view) {
+			if generation, epoch = v.generation, v.Epoch(state.Scope{}); generation != s.generation || epoch != s.epoch {
 				scopes = 0
 				v.Scopes(func(sc state.Scope) { scopes ^= maphash.Comparable(h.seed, sc) })
 			}
@@ -69,6 +70,6 @@ func (h *hub) lookAtShapes() {
 			h.notify()
 			h.mu.Unlock()
 		}
-		s.m, s.epoch, s.scopes, s.looked, s.took = m, epoch, scopes, began, time.Since(began)
+		s.m, s.generation, s.epoch, s.scopes, s.looked, s.took = m, generation, epoch, scopes, began, time.Since(began)
 	}
 }

@@ -6,8 +6,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"math/bits"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,8 +29,38 @@ type Counting struct {
 	Resolution map[string]int64 // of every metric and question (1) that any version of the map declares
 }
 
+// String tells two counting parts apart that give different cells.
+func (c *Counting) String() string {
+	s := c.Zone.String()
+	if c.Channel {
+		s += " channel"
+	}
+	if c.Team {
+		s += " team"
+	}
+	for _, a := range slices.Sorted(maps.Keys(c.Attributes)) {
+		s += " attribute:" + a
+	}
+	return s
+}
+
+// Outdated returns the organisations whose cells were counted by another counting part than their map's of today: the map
+// changed while nobody was counting. They are to be counted again.
+func (s *State) Outdated() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var out []string
+	for _, o := range s.orgs {
+		if o.counted != o.counting.String() {
+			out = append(out, o.name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // Maps gives the counting part of an organisation's current map; nil when it has none.
-type Maps func(organisation string) *Counting
+type Maps func(organisation string) (*Counting, error)
 
 // Keys in the store.
 const (
@@ -92,6 +125,7 @@ type org struct {
 	name        string
 	sym         uint32
 	counting    *Counting
+	counted     string // what the cells were counted by; another than counting's own asks for a recount
 	touchpoints map[uint32]*touchpoint
 	measures    map[uint32]*cell.Bins
 	newest      int64
@@ -151,6 +185,8 @@ type meta struct {
 	Counts   Counts           `json:"counts"`
 	Set      [2]uint64        `json:"set"`
 	Newest   map[string]int64 `json:"newest"`
+	// Counting tells by which counting part each organisation's cells were counted.
+	Counting map[string]string `json:"counting"`
 	Position uint64           `json:"position"`
 }
 
@@ -179,16 +215,25 @@ func (s *State) Load(st fold.Store) error {
 			if err != nil {
 				return err
 			}
-			o.newest = ms
+			o.newest, o.counted = ms, m.Counting[name]
 		}
 	}
+	// Contents loaded are new contents: nothing remembered by an epoch of before may be taken for them.
+	s.epoch++
 	if err := s.loadCells(); err != nil {
 		return err
+	}
+	for _, o := range s.orgs {
+		o.epoch = s.epoch
+		for name := range o.counting.Resolution {
+			if sym, ok := s.symbols.byName[name]; ok {
+				s.bins(o, sym)
+			}
+		}
 	}
 	if err := s.ledger.Load(); err != nil {
 		return err
 	}
-	s.epoch++
 	s.announce()
 	return nil
 }
@@ -218,6 +263,7 @@ func (s *State) loadCells() error {
 			s.removed = append(s.removed, append([]byte(nil), k...))
 			return nil
 		}
+		sr.epoch, t.epoch = s.epoch, s.epoch
 		b := &sr.tiers[tier]
 		b.buckets = append(b.buckets, bucket)
 		b.blocks = append(b.blocks, &block{enc: slab[at:len(slab):len(slab)]})
@@ -239,11 +285,14 @@ func (s *State) org(sym uint32) (*org, error) {
 		return o, nil
 	}
 	name := s.symbols.name(sym)
-	c := s.maps(name)
+	c, err := s.maps(name)
+	if err != nil {
+		return nil, errors.Join(fold.ErrStore, err)
+	}
 	if c == nil {
 		return nil, fmt.Errorf("organisation %q has no map", name)
 	}
-	o := &org{name: name, sym: sym, counting: c, touchpoints: map[uint32]*touchpoint{}, measures: map[uint32]*cell.Bins{}}
+	o := &org{name: name, sym: sym, counting: c, counted: c.String(), touchpoints: map[uint32]*touchpoint{}, measures: map[uint32]*cell.Bins{}}
 	s.orgs[sym], s.orgNames[name] = o, o
 	return o, nil
 }
@@ -280,7 +329,13 @@ func (s *State) bins(o *org, sym uint32) *cell.Bins {
 	name := s.symbols.name(sym)
 	res, ok := o.counting.Resolution[name]
 	if !ok {
-		if c := s.maps(o.name); c != nil { // a later version may declare it; what exists never changes
+		// A later version may declare it; what exists never changes.
+		c, err := s.maps(o.name)
+		if err != nil {
+			s.failed = errors.Join(fold.ErrStore, err)
+			return nil
+		}
+		if c != nil {
 			o.counting.Resolution = c.Resolution
 			res, ok = c.Resolution[name]
 		}
@@ -333,9 +388,9 @@ func (s *State) Flush(w *fold.Write) error {
 	s.history = nil
 	w.Deletes = append(w.Deletes, s.removed...)
 	s.removed = nil
-	m := meta{Counts: s.counts, Set: s.set, Position: s.position, Newest: map[string]int64{}}
+	m := meta{Counts: s.counts, Set: s.set, Position: s.position, Newest: map[string]int64{}, Counting: map[string]string{}}
 	for _, o := range s.orgs {
-		m.Newest[o.name] = o.newest
+		m.Newest[o.name], m.Counting[o.name] = o.newest, o.counted
 	}
 	head, err := json.Marshal(m)
 	if err != nil {

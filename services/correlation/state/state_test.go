@@ -18,7 +18,7 @@ import (
 
 var now = time.Date(2026, 3, 29, 15, 4, 5, 0, time.UTC)
 
-func counting(string) *Counting {
+func counting(string) (*Counting, error) {
 	zone, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		panic(err)
@@ -26,7 +26,7 @@ func counting(string) *Counting {
 	return &Counting{
 		Zone: zone, Channel: true, Team: true, Attributes: map[string]bool{"segment": true},
 		Resolution: map[string]int64{"wait": 1000, "talk": 1000, "cost": 100, "recommend": 1, "easy": 1, "staff": 1},
-	}
+	}, nil
 }
 
 // life drives a state as a fold does: applies batches, flushes, and is loaded again.
@@ -224,7 +224,11 @@ func same(t *testing.T, seed uint64, l *life, facts []*factv1.RecordedFact) {
 		for _, sc := range []Scope{{}, {Touchpoint: "call"}, {Touchpoint: "chat"}, {Touchpoint: "call", Breakdown: "team", Value: "north"}, {Breakdown: "channel", Value: "voice"}, {Touchpoint: "chat", Breakdown: "attribute:segment", Value: "home"}} {
 			for _, measure := range []string{"wait", "recommend", "staff"} {
 				for _, w := range []scorev1.Window{scorev1.Window_WINDOW_5M, scorev1.Window_WINDOW_1H, scorev1.Window_WINDOW_24H, scorev1.Window_WINDOW_7D, scorev1.Window_WINDOW_28D, scorev1.Window_WINDOW_13W, scorev1.Window_WINDOW_ALL} {
-					span := Live(w, now, counting("").Zone)
+					c, err := counting("")
+					if err != nil {
+						t.Fatal(err)
+					}
+					span := Live(w, now, c.Zone)
 					got := v.Sample(sc, measure, span)
 					all := got.All()
 					n, values, sum, observed := want.sum(sc, measure, span)

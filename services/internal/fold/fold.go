@@ -59,6 +59,7 @@ type Fold struct {
 	cfg     Config
 	applied atomic.Uint64 // last sequence applied, flushed or not
 	last    atomic.Uint64 // last sequence known to be in the stream
+	loaded  atomic.Bool
 	exec    chan func()
 	// Below: of the goroutine in Run.
 	stream    jetstream.Stream
@@ -81,6 +82,9 @@ func New(cfg Config) *Fold {
 
 // Applied returns the last sequence applied.
 func (f *Fold) Applied() uint64 { return f.applied.Load() }
+
+// Loaded reports whether the state was loaded.
+func (f *Fold) Loaded() bool { return f.loaded.Load() }
 
 // Lag returns how many messages are known to wait.
 func (f *Fold) Lag() uint64 {
@@ -271,6 +275,7 @@ func (f *Fold) recover(ctx context.Context) error {
 	f.applied.Store(pos.Sequence)
 	f.last.Store(info.State.LastSeq)
 	f.stream = stream
+	f.loaded.Store(true)
 	return nil
 }
 

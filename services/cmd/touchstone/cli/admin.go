@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,7 +10,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
-	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 )
 
 // facts about one thing: name and value, one a row.
@@ -111,120 +108,4 @@ func rebuildCommand(o *options) *cobra.Command {
 			return s.emit(pairs(pair("generation", count(r.GetGeneration())), pair("facts", count(r.GetFacts()))), []proto.Message{r})
 		}),
 	}
-}
-
-func refusedSheet(list []*ingestv1.RefusedFact, zone *time.Location) *sheet {
-	t := &sheet{head: []string{"refused at", "source", "id", "reason", "field", "what is wrong", "what to do"}}
-	for _, r := range list {
-		f := r.GetRefusal()
-		t.add(timeCell(r.GetRefusedAt(), zone), word(r.GetSource()), word(r.GetId()), word(strings.ToLower(strings.TrimPrefix(f.GetReason().String(), "REASON_"))),
-			word(f.GetField()), word(f.GetMessage()), word(f.GetRemedy()))
-	}
-	return t
-}
-
-func refusedCommand(o *options) *cobra.Command {
-	var limit int32
-	var id string
-	c := &cobra.Command{
-		Use:   "refused [SOURCE]",
-		Short: "List the last refusals, with what to do about them",
-		Args:  cobra.MaximumNArgs(1),
-	}
-	c.RunE = o.rpc(func(ctx context.Context, s *session, args []string) error {
-		org, err := s.org(ctx)
-		if err != nil {
-			return err
-		}
-		req := &adminv1.ListRefusedRequest{Organisation: org, Limit: limit, Id: id}
-		if len(args) > 0 {
-			req.Source = args[0]
-		}
-		list, err := s.admin.ListRefused(ctx, req)
-		if err != nil {
-			return err
-		}
-		if len(list.GetRefused()) == 0 {
-			if err := s.say(s.err, "nothing was refused for %s", org); err != nil {
-				return err
-			}
-		}
-		return s.emit(refusedSheet(list.GetRefused(), s.zone(ctx)), messages(list.GetRefused()))
-	})
-	c.Flags().Int32Var(&limit, "limit", 0, "at most so many, 1 to 1000 (without, 50)")
-	c.Flags().StringVar(&id, "id", "", "only this fact (`id`)")
-	return c
-}
-
-func keysCommand(o *options) *cobra.Command {
-	c := &cobra.Command{Use: "keys", Short: "Create, list and revoke keys"}
-	var source string
-	roles := map[string]adminv1.KeyRole{"reader": adminv1.KeyRole_KEY_ROLE_READER, "source": adminv1.KeyRole_KEY_ROLE_SOURCE, "admin": adminv1.KeyRole_KEY_ROLE_ADMIN}
-	create := &cobra.Command{
-		Use:   "create ROLE",
-		Short: "Create a key: reader, source or admin",
-		Long: `Create a key and print it once: only its hash is kept. A reader reads one organisation; a source publishes as one source of
-one organisation; an admin does everything, in one organisation with -o, else in all.`,
-		Example: "  touchstone keys create source --source genesys -o telecom",
-		Args:    cobra.ExactArgs(1),
-	}
-	create.RunE = o.rpc(func(ctx context.Context, s *session, args []string) error {
-		role, ok := roles[args[0]]
-		if !ok {
-			return failed("a role is reader, source or admin, not %q", args[0])
-		}
-		if role == adminv1.KeyRole_KEY_ROLE_SOURCE && source == "" {
-			return failed("a source key needs --source, the id it publishes as")
-		}
-		org := or(s.organisation, environment("TOUCHSTONE_ORGANISATION"))
-		if org == "" && role != adminv1.KeyRole_KEY_ROLE_ADMIN {
-			var err error
-			if org, err = s.org(ctx); err != nil {
-				return err
-			}
-		}
-		k, err := s.admin.CreateKey(ctx, &adminv1.CreateKeyRequest{Role: role, Organisation: org, Source: source})
-		if err != nil {
-			return err
-		}
-		if err := s.say(s.err, "key %s, %s of %s; it is shown this once:", k.GetKey().GetId(), args[0], or(k.GetKey().GetOrganisation(), "all organisations")); err != nil {
-			return err
-		}
-		if s.format == "table" {
-			_, err = fmt.Fprintln(s.out, k.GetToken())
-			return err
-		}
-		t := keySheet([]*adminv1.Key{k.GetKey()})
-		t.head = append(t.head, "token")
-		t.rows[0] = append(t.rows[0], word(k.GetToken()))
-		return s.emit(t, []proto.Message{k})
-	})
-	create.Flags().StringVar(&source, "source", "", "source the key publishes as (`id`)")
-	c.AddCommand(create, &cobra.Command{
-		Use: "list", Short: "List keys, without their secrets", Args: cobra.NoArgs,
-		RunE: o.rpc(func(ctx context.Context, s *session, _ []string) error {
-			k, err := s.admin.ListKeys(ctx, &adminv1.ListKeysRequest{})
-			if err != nil {
-				return err
-			}
-			return s.emit(keySheet(k.GetKeys()), messages(k.GetKeys()))
-		}),
-	}, &cobra.Command{
-		Use: "revoke ID", Short: "End a key at once", Args: cobra.ExactArgs(1),
-		RunE: o.rpc(func(ctx context.Context, s *session, args []string) error {
-			if _, err := s.admin.RevokeKey(ctx, &adminv1.RevokeKeyRequest{Id: args[0]}); err != nil {
-				return err
-			}
-			return s.say(s.out, "key %s is revoked", args[0])
-		}),
-	})
-	return c
-}
-
-func keySheet(keys []*adminv1.Key) *sheet {
-	t := &sheet{head: []string{"id", "role", "organisation", "source", "created at"}}
-	for _, k := range keys {
-		t.add(word(k.GetId()), word(strings.ToLower(strings.TrimPrefix(k.GetRole().String(), "KEY_ROLE_"))), word(or(k.GetOrganisation(), "all")), word(k.GetSource()), timeCell(k.GetCreatedAt(), time.UTC))
-	}
-	return t
 }

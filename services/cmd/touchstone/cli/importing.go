@@ -42,13 +42,13 @@ Exits with 0 when every row was taken, with 2 when some were refused, with 1 whe
 	c.Flags().StringVar(&f.id, "import-id", "", "`id` to retract by (without, one made of organisation, source, mapping and the file's content)")
 	c.Flags().Uint64Var(&f.version, "version", 0, "version of facts without one of their own; above an earlier import's to correct it")
 	c.Flags().StringVar(&f.refused, "refused", "", "also write refused rows' problems to this `file`")
-	if err := c.MarkFlagRequired("mapping"); err != nil {
-		panic(err) // the flag is registered three lines above
-	}
 	return c
 }
 
 func (f *importFlags) run(ctx context.Context, s *session, name string) (err error) {
+	if f.mapping == "" {
+		return failed("--mapping is missing: name the file that says how rows become facts")
+	}
 	m, mapping, err := readMapping(f.mapping)
 	if err != nil {
 		return err

@@ -103,6 +103,7 @@ type run struct {
 	batches  chan *Batch
 	finished chan error
 
+	rejected error    // what done returned; it hears of nothing after
 	ended    bool     // next returned io.EOF
 	queue    []*entry // in order of next
 	ready    []*part  // to send, some only when due
@@ -118,6 +119,10 @@ func (r *run) loop(ctx context.Context) error {
 		if err == nil {
 			err = r.serve(ctx, s)
 			s.close()
+			// What was answered before the break is done, and the caller shall know.
+			if lost := r.drain(s); err != nil && lost != nil {
+				return lost
+			}
 		}
 		if err == nil {
 			return nil
@@ -142,6 +147,20 @@ func (r *run) loop(ctx context.Context) error {
 		}
 		if !sleep(ctx, wait) {
 			return ctx.Err()
+		}
+	}
+}
+
+// drain takes in the answers that had come when a connection ended.
+func (r *run) drain(s *session) error {
+	for {
+		select {
+		case m := <-s.responses:
+			if err := r.answer(m); err != nil {
+				return err
+			}
+		default:
+			return r.deliver()
 		}
 	}
 }
@@ -199,14 +218,12 @@ func (r *run) take(b *Batch) {
 
 // deliver tells of finished batches from the front, so that the caller can remember how far it has come by one number.
 func (r *run) deliver() error {
-	for len(r.queue) > 0 && r.queue[0].open == 0 {
+	for r.rejected == nil && len(r.queue) > 0 && r.queue[0].open == 0 {
 		e := r.queue[0]
 		r.queue = r.queue[1:]
-		if err := r.done(e.batch, e.results); err != nil {
-			return err
-		}
+		r.rejected = r.done(e.batch, e.results)
 	}
-	return nil
+	return r.rejected
 }
 
 // sendDue sends all parts that are due, and returns a channel that fires when the next one is.

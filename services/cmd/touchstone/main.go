@@ -1,0 +1,58 @@
+// Command touchstone is every service of Touchstone and the clients to work with them. Its arguments name what to run.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // zones where the machine has none: small images
+
+	"github.com/spf13/cobra"
+
+	"github.com/touchstone-cx/touchstone/services/cmd/touchstone/cli"
+	"github.com/touchstone-cx/touchstone/services/correlation"
+	"github.com/touchstone-cx/touchstone/services/internal/host"
+	ingest "github.com/touchstone-cx/touchstone/services/touchpoint-ingest"
+)
+
+// version is stamped by the linker.
+var version = "unstamped"
+
+// units are the services, in the order in which they start. Adding one here gives it a sub-command, health and telemetry.
+func units() []host.Unit {
+	return []host.Unit{ingest.Unit(), correlation.Unit()}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	root := &cobra.Command{
+		Use:           "touchstone",
+		Short:         "Score every customer interaction live, and prove which internal metrics customers really feel",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version,
+	}
+	root.AddCommand(standaloneCommand(), configCommand())
+	for _, u := range units() {
+		root.AddCommand(serviceCommand(u))
+	}
+	root.AddCommand(cli.Commands()...)
+	if err := root.ExecuteContext(ctx); err != nil {
+		var coded interface{ ExitCode() int }
+		if errors.As(err, &coded) {
+			if err.Error() != "" {
+				fmt.Fprintln(os.Stderr, err)
+			}
+			os.Exit(coded.ExitCode())
+		}
+		fmt.Fprintln(os.Stderr, "touchstone:", err)
+		os.Exit(1)
+	}
+}

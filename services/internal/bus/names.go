@@ -1,0 +1,36 @@
+package bus
+
+import "strings"
+
+// Streams. Their subjects are a documented contract: services/ARCHITECTURE.md.
+const (
+	StreamFact    = "TS_FACT"    // ts.fact.<organisation>.<partition>: recorded facts, one order
+	StreamScore   = "TS_SCORE"   // ts.score.<organisation>: score changes, in memory, 10 minutes
+	StreamParked  = "TS_PARKED"  // ts.parked.<stream>.<sequence>: messages that could not be processed
+	StreamRefused = "TS_REFUSED" // ts.refused.<organisation>.<source>: what ingest refused, the last of each source
+	StreamMap     = "TS_MAP"     // ts.map.<organisation>: every version of every map
+	StreamAudit   = "TS_AUDIT"   // ts.audit.>: who changed what
+
+	BucketKey    = "TS_KEY"    // hashes of API keys
+	BucketCursor = "TS_CURSOR" // how far imports have come
+)
+
+// Headers of messages.
+const (
+	// HeaderMap is the version of the organisation's map against which the facts of a message were checked.
+	HeaderMap = "Touchstone-Map"
+	// Headers of a parked message.
+	headerStream   = "Touchstone-Parked-Stream"
+	headerSubject  = "Touchstone-Parked-Subject"
+	headerSequence = "Touchstone-Parked-Sequence"
+	headerReason   = "Touchstone-Parked-Reason"
+)
+
+// FactOrganisation returns the organisation of a subject of TS_FACT; "" when it is none.
+func FactOrganisation(subject string) string {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 4 || parts[0] != "ts" || parts[1] != "fact" {
+		return ""
+	}
+	return parts[2]
+}

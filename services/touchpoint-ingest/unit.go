@@ -1,0 +1,115 @@
+// Package ingest takes facts in: gRPC, HTTP, NATS. Each entrance is a thin edge over one Recorder.
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/touchstone-cx/touchstone/services/internal/host"
+	"github.com/touchstone-cx/touchstone/services/internal/seal"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/admit"
+)
+
+// Config is the section "ingest" of the configuration.
+type Config struct {
+	Partitions   int           `yaml:"partitions"`    // of TS_FACT, for ever: 1 standalone, 8 in a cluster
+	MessageBytes int           `yaml:"message_bytes"` // most bytes of facts in one message
+	InFlight     int           `yaml:"in_flight"`     // messages on their way to disk, per organisation and partition
+	QueueBytes   int           `yaml:"queue_bytes"`   // bytes that may wait, per organisation and partition
+	AckTimeout   time.Duration `yaml:"ack_timeout"`   // longest wait for the disk
+	ReserveBytes uint64        `yaml:"reserve_bytes"` // refuse new facts below this much free space …
+	ReserveShare float64       `yaml:"reserve_share"` // … or below this share of the disk
+	SpacePath    string        `yaml:"space_path"`    // folder whose disk is watched; empty: the data folder
+}
+
+func defaults() Config {
+	return Config{
+		Partitions: 1, MessageBytes: 256 << 10, InFlight: 8, QueueBytes: 16 << 20, AckTimeout: 20 * time.Second,
+		ReserveBytes: 512 << 20, ReserveShare: 0.02,
+	}
+}
+
+// Unit returns the service.
+func Unit() host.Unit {
+	return host.Unit{Name: "touchpoint-ingest", Start: start, Settings: func() (string, any) { c := defaults(); return section, &c }}
+}
+
+const section = "ingest"
+
+func start(_ context.Context, env *host.Env) error {
+	cfg := defaults()
+	if err := env.Config(section, &cfg); err != nil {
+		return err
+	}
+	if cfg.Partitions < 1 || cfg.Partitions > 256 || cfg.MessageBytes < 1024 || cfg.MessageBytes > 900<<10 || cfg.InFlight < 1 {
+		return fmt.Errorf("ingest: partitions must be 1 to 256, message_bytes 1024 to 921600, in_flight at least 1")
+	}
+	hasher, err := seal.OpenHasher(env.KeyDir)
+	if err != nil {
+		return err
+	}
+	sealer, err := seal.OpenSealer(env.KeyDir, env.DataDir)
+	if err != nil {
+		return err
+	}
+	env.OnStop("customer keys", func(context.Context) error { sealer.Close(); return nil })
+	refused, err := newRefusals(env)
+	if err != nil {
+		return err
+	}
+	st, err := newStats(env.Metrics)
+	if err != nil {
+		return err
+	}
+	if cfg.SpacePath == "" {
+		cfg.SpacePath = env.DataDir
+	}
+	sp := newSpace(cfg.SpacePath, cfg.ReserveBytes, cfg.ReserveShare, env.RestartBus, env.Log)
+	rec := &Recorder{
+		admitter: admit.New(hasher, sealer), maps: env.Maps, bus: env.Bus, clock: env.Clock, cfg: cfg,
+		limits:   laneLimits{message: cfg.MessageBytes, inFlight: cfg.InFlight, queue: cfg.QueueBytes, ack: cfg.AckTimeout},
+		refusals: refused, space: sp, limiter: newLimiter(), stats: st, lanes: map[laneKey]*lane{},
+	}
+	env.OnStop("lanes", func(context.Context) error { rec.stop(); return nil })
+	env.Go("refusals", refused.run)
+	env.Go("space", sp.run)
+	env.Health("space", func(context.Context) error { return sp.admit() })
+	(&service{rec: rec, imports: newImports(env)}).register(env.GRPC)
+	RegisterMapService(env)
+	registerHTTP(env, rec, env.Guard)
+	env.Go("NATS requests", func(ctx context.Context) error { return serveNATS(ctx, env, rec) })
+	return nil
+}
+
+// stats are the metrics of the lanes.
+type stats struct {
+	facts, batches, bytes metric.Int64Counter
+	ack                   metric.Float64Histogram
+}
+
+func newStats(m metric.Meter) (*stats, error) {
+	var s stats
+	var errs [4]error
+	s.facts, errs[0] = m.Int64Counter("touchstone_ingest_facts_total", metric.WithDescription("facts recorded on disk"))
+	s.batches, errs[1] = m.Int64Counter("touchstone_ingest_messages_total", metric.WithDescription("messages of facts recorded on disk"))
+	s.bytes, errs[2] = m.Int64Counter("touchstone_ingest_bytes_total", metric.WithUnit("By"), metric.WithDescription("bytes of facts recorded on disk"))
+	s.ack, errs[3] = m.Float64Histogram("touchstone_ingest_ack_seconds", metric.WithUnit("s"), metric.WithDescription("from sending a message to its being on disk"),
+		metric.WithExplicitBucketBoundaries(.0005, .001, .002, .005, .01, .02, .05, .1, .25, .5, 1, 5))
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &s, nil
+}
+
+func (s *stats) recorded(facts, bytes int, took time.Duration) {
+	ctx := context.Background()
+	s.facts.Add(ctx, int64(facts))
+	s.batches.Add(ctx, 1)
+	s.bytes.Add(ctx, int64(bytes))
+	s.ack.Record(ctx, took.Seconds())
+}
