@@ -14,8 +14,9 @@ import (
 type block struct {
 	enc   []byte
 	outs  []outcome
-	live  bool // outs holds the truth
-	dirty bool
+	live  bool   // outs holds the truth
+	dirty bool   // stands in State.queue
+	flush uint64 // number of the flush up to which the store's copy is true
 }
 
 type outcome struct {
@@ -244,30 +245,8 @@ type series struct {
 	key   [14]byte // organisation, touchpoint, breakdown, value: the part of the store's key before tier and bucket
 	epoch uint64
 	tiers [tiers]blocks
-	fresh fresh
-}
-
-// fresh gathers what falls into a series' newest minute between two flushes. Then it is added to the minute, the
-// quarter-hour and the day at once, so that a fact updates one block per series instead of three.
-type fresh struct {
-	block
-	buckets [tiers]int64
-	used    bool // holds something, and stands in State.fresh
-}
-
-// settle adds what is fresh to the tiers.
-func (s *State) settle(sr *series) {
-	f := &sr.fresh
-	if !f.used {
-		return
-	}
-	f.used = false
-	for t := range tiers {
-		if b := s.block(sr, t, f.buckets[t]); b != nil {
-			b.merge(&f.block)
-		}
-	}
-	f.reset()
+	// overlays hold what came since the last flush, by minute, the newest first: see overlay.go.
+	overlays []*overlay
 }
 
 // merge adds all of o, which is live.
@@ -281,16 +260,6 @@ func (b *block) merge(o *block) {
 			if m := &from.measures[j]; !m.IsZero() {
 				to.measure(m.sym).Merge(&m.Moments)
 			}
-		}
-	}
-}
-
-func (b *block) reset() {
-	for i := range b.outs {
-		o := &b.outs[i]
-		o.n, o.simulated = 0, 0
-		for j := range o.measures {
-			o.measures[j].Reset()
 		}
 	}
 }
@@ -329,17 +298,6 @@ func (b *blocks) remove(bucket int64) {
 		b.buckets = slices.Delete(b.buckets, i, i+1)
 		b.blocks = slices.Delete(b.blocks, i, i+1)
 		b.last = 0
-	}
-}
-
-// over calls f with each block of a piece, the fresh one too.
-func (sr *series) over(p Piece, f func(bucket int64, b *block)) {
-	buckets, blocks := sr.tiers[p.Tier].span(p.From, p.To)
-	for i, b := range blocks {
-		f(buckets[i], b)
-	}
-	if bucket := sr.fresh.buckets[p.Tier]; sr.fresh.used && bucket >= p.From && bucket < p.To {
-		f(bucket, &sr.fresh.block)
 	}
 }
 

@@ -1,11 +1,8 @@
 package state
 
 import (
-	"errors"
-
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
-	"github.com/touchstone-cx/touchstone/services/internal/fold"
 )
 
 // context is where and when something counts.
@@ -149,21 +146,7 @@ func (s *State) eachBlock(o *org, c context, f func(*block)) {
 	buckets[Day] = o.days.of(c.at, o.counting.Zone)
 	visit := func(sr *series) {
 		sr.epoch = s.epoch
-		fr := &sr.fresh
-		if buckets[Minute] >= s.horizons[Minute] && (!fr.used || buckets[Minute] > fr.buckets[Minute]) {
-			s.settle(sr)
-			fr.buckets, fr.used, fr.live = buckets, true, true
-			s.fresh = append(s.fresh, sr)
-		}
-		if fr.used && fr.buckets[Minute] == buckets[Minute] {
-			f(&fr.block)
-			return
-		}
-		for tier := range tiers {
-			if b := s.block(sr, tier, buckets[tier]); b != nil {
-				f(b)
-			}
-		}
+		f(s.overlay(sr, buckets))
 	}
 	visit(s.series(o, t, byTouchpoint, 0))
 	if o.counting.Channel && c.channel != 0 {
@@ -175,26 +158,4 @@ func (s *State) eachBlock(o *org, c context, f func(*block)) {
 	for _, a := range c.attributes {
 		visit(s.series(o, t, byAttribute, a))
 	}
-}
-
-// block returns the block of a bucket, open and marked to be flushed; nil when its tier no longer holds it.
-func (s *State) block(sr *series, tier Tier, bucket int64) *block {
-	if bucket < s.horizons[tier] {
-		return nil
-	}
-	bs := &sr.tiers[tier]
-	n := len(bs.blocks)
-	b := bs.get(bucket)
-	if len(bs.blocks) != n {
-		s.counts.Cells++
-	}
-	if err := b.open(); err != nil {
-		s.failed = errors.Join(fold.ErrStore, err)
-		return nil
-	}
-	if !b.dirty {
-		b.dirty = true
-		s.dirty = append(s.dirty, place{sr, tier, bucket})
-	}
-	return b
 }

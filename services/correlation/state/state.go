@@ -3,7 +3,6 @@
 package state
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -64,7 +63,8 @@ type Maps func(organisation string) (*Counting, error)
 
 // Keys in the store.
 const (
-	keyCell    = 'c' // organisation, touchpoint, breakdown, value, tier, bucket → block
+	keyCell    = 'c' // organisation, touchpoint, breakdown, value, tier, bucket → flush, block
+	keyDelta   = 'd' // flush → what it added
 	keyHistory = 'h' // identity, position, index → one delivery after the first
 	keyLedger  = 'l' // chunk number → chunk
 	keyMeta    = 'm' // → counters, newest times
@@ -100,12 +100,16 @@ type State struct {
 	epoch    uint64
 	failed   error // a cell of the store could not be read: the fold must stop
 
-	fresh   []*series // with something fresh since the last flush
-	dirty   []place   // blocks changed since the last flush
+	fresh   []*series // with overlays
+	delta   []byte    // of the next flush
+	queue   []place   // cells to be rewritten, oldest change first
+	empty   []place   // cells that are empty in the store
+	flushes uint64    // number of the last flush
+	oldest  uint64    // number of the oldest delta that may be in the store
 	history []fold.Pair
 	removed [][]byte
 	changed chan struct{}
-	slab    []byte // blocks as encoded by the last flush
+	slab    []byte
 	scratch scratch
 }
 
@@ -145,6 +149,7 @@ type place struct {
 	s      *series
 	tier   Tier
 	bucket int64
+	since  uint64 // the flush whose delta first holds what the store's copy lacks
 }
 
 // dayCache remembers on which day of the zone a quarter-hour falls.
@@ -175,19 +180,21 @@ func (s *State) reset() {
 	s.symbols = newSymbols()
 	s.orgs, s.orgNames = map[uint32]*org{}, map[string]*org{}
 	s.counts, s.set, s.position = Counts{}, [2]uint64{}, 0
-	s.fresh, s.dirty, s.history, s.removed = nil, nil, nil, nil
+	s.fresh, s.delta, s.queue, s.empty, s.history, s.removed = nil, nil, nil, nil, nil, nil
+	s.flushes, s.oldest = 0, 0
 	for t := range tiers {
 		s.horizons[t] = horizon(t, s.clock())
 	}
 }
 
 type meta struct {
-	Counts   Counts           `json:"counts"`
-	Set      [2]uint64        `json:"set"`
-	Newest   map[string]int64 `json:"newest"`
+	Counts Counts           `json:"counts"`
+	Set    [2]uint64        `json:"set"`
+	Newest map[string]int64 `json:"newest"`
 	// Counting tells by which counting part each organisation's cells were counted.
 	Counting map[string]string `json:"counting"`
-	Position uint64           `json:"position"`
+	Position uint64            `json:"position"`
+	Flushes  uint64            `json:"flushes"`
 }
 
 // Load implements fold.Machine.
@@ -209,7 +216,7 @@ func (s *State) Load(st fold.Store) error {
 		if err := json.Unmarshal(b, &m); err != nil {
 			return fmt.Errorf("the state's head is damaged, rebuild it: %w", err)
 		}
-		s.counts, s.set, s.position = m.Counts, m.Set, m.Position
+		s.counts, s.set, s.position, s.flushes = m.Counts, m.Set, m.Position, m.Flushes
 		for name, ms := range m.Newest {
 			o, err := s.org(s.symbols.of([]byte(name)))
 			if err != nil {
@@ -222,6 +229,23 @@ func (s *State) Load(st fold.Store) error {
 	s.epoch++
 	if err := s.loadCells(); err != nil {
 		return err
+	}
+	if err := s.loadDeltas(); err != nil {
+		return err
+	}
+	if s.oldest == 0 {
+		s.oldest = s.flushes + 1
+	}
+	// Cells changed by a delta need every delta from the oldest on until they are rewritten.
+	for i := range s.queue {
+		s.queue[i].since = s.oldest
+	}
+	// Empty cells that no delta filled again are only in the store.
+	for _, p := range s.empty {
+		if b := p.s.tiers[p.tier].find(p.bucket); b != nil && !b.dirty && len(b.enc) == 0 {
+			p.s.tiers[p.tier].remove(p.bucket)
+			s.counts.Cells--
+		}
 	}
 	for _, o := range s.orgs {
 		o.epoch = s.epoch
@@ -266,13 +290,23 @@ func (s *State) loadCells() error {
 		sr.epoch, t.epoch = s.epoch, s.epoch
 		b := &sr.tiers[tier]
 		b.buckets = append(b.buckets, bucket)
-		b.blocks = append(b.blocks, &block{enc: slab[at:len(slab):len(slab)]})
+		flush, n := binary.Uvarint(slab[at:])
+		if n <= 0 {
+			return errBlock
+		}
+		if at += n; at == len(slab) {
+			s.empty = append(s.empty, place{s: sr, tier: tier, bucket: bucket})
+		}
+		b.blocks = append(b.blocks, &block{enc: slab[at:len(slab):len(slab)], flush: flush})
 		s.counts.Cells++
 		return nil
 	})
 }
 
-const cellKeyLen = 23
+const (
+	cellKeyLen   = 23
+	seriesKeyLen = 13
+)
 
 func (p place) key() []byte {
 	b := append(make([]byte, 0, cellKeyLen), p.s.key[:]...)
@@ -360,35 +394,12 @@ func (s *State) Flush(w *fold.Write) error {
 	defer s.mu.Unlock()
 	s.symbols.flush(w)
 	s.ledger.Flush(w)
-	s.settleAll()
-	s.slab = s.slab[:0]
-	for _, p := range s.dirty {
-		b := p.s.tiers[p.tier].find(p.bucket)
-		if b == nil || !b.dirty {
-			continue
-		}
-		b.dirty = false
-		at := len(s.slab)
-		s.slab = b.encode(s.slab)
-		enc := s.slab[at:len(s.slab):len(s.slab)]
-		if len(enc) == 0 {
-			w.Delete(p.key())
-			p.s.tiers[p.tier].remove(p.bucket)
-			s.counts.Cells--
-			continue
-		}
-		w.Set(p.key(), enc)
-		// The newest bucket of a series will change again soon; others rest, encoded.
-		if bs := p.s.tiers[p.tier].buckets; bs[len(bs)-1] != p.bucket {
-			b.enc, b.outs, b.live = bytes.Clone(enc), nil, false
-		}
-	}
-	s.dirty = s.dirty[:0]
+	s.flushCells(w)
 	w.Sets = append(w.Sets, s.history...)
 	s.history = nil
 	w.Deletes = append(w.Deletes, s.removed...)
 	s.removed = nil
-	m := meta{Counts: s.counts, Set: s.set, Position: s.position, Newest: map[string]int64{}, Counting: map[string]string{}}
+	m := meta{Counts: s.counts, Set: s.set, Position: s.position, Flushes: s.flushes, Newest: map[string]int64{}, Counting: map[string]string{}}
 	for _, o := range s.orgs {
 		m.Newest[o.name], m.Counting[o.name] = o.newest, o.counted
 	}
@@ -400,19 +411,12 @@ func (s *State) Flush(w *fold.Write) error {
 	return nil
 }
 
-func (s *State) settleAll() {
-	for _, sr := range s.fresh {
-		s.settle(sr)
-	}
-	s.fresh = s.fresh[:0]
-}
-
 // Prune drops the fine buckets that are too old as of the clock; the next flush removes them from the store. It returns
 // how many it dropped.
 func (s *State) Prune() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.settleAll()
+	s.absorbAll()
 	n := 0
 	for t := range tiers {
 		h := horizon(t, s.clock())
@@ -426,7 +430,7 @@ func (s *State) Prune() int {
 					b := &sr.tiers[t]
 					old, _ := b.span(firstDay, h)
 					for _, bucket := range old {
-						s.removed = append(s.removed, place{sr, t, bucket}.key())
+						s.removed = append(s.removed, place{s: sr, tier: t, bucket: bucket}.key())
 					}
 					k := len(old)
 					b.buckets = append([]int64(nil), b.buckets[k:]...)

@@ -6,12 +6,12 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -37,65 +37,13 @@ type Keys struct {
 	kv    jetstream.KeyValue
 	clock func() time.Time
 
-	mu   sync.RWMutex
-	keys map[string]*adminv1.Key
+	keys atomic.Pointer[map[string]*adminv1.Key] // replaced whole, so that Authenticate takes no lock
 
-	stop context.CancelFunc
-	done chan struct{}
-}
+	mu   sync.Mutex // one reading of the bucket at a time
+	read uint64     // last sequence of the bucket's stream when it was read
+	seen bool
 
-// NewKeys loads all keys, then follows changes until Close.
-func NewKeys(ctx context.Context, js jetstream.JetStream, clock func() time.Time) (*Keys, error) {
-	kv, err := js.KeyValue(ctx, bus.BucketKey)
-	if err != nil {
-		return nil, fmt.Errorf("opening the bucket of keys: %w", err)
-	}
-	follow, stop := context.WithCancel(context.Background())
-	w, err := kv.WatchAll(follow)
-	if err != nil {
-		stop()
-		return nil, fmt.Errorf("following the bucket of keys: %w", err)
-	}
-	k := &Keys{kv: kv, clock: clock, keys: map[string]*adminv1.Key{}, stop: stop, done: make(chan struct{})}
-	loaded := make(chan struct{})
-	go func() {
-		defer close(k.done)
-		for e := range w.Updates() {
-			if e == nil {
-				close(loaded)
-				continue
-			}
-			k.take(e)
-		}
-	}()
-	select {
-	case <-loaded:
-	case <-ctx.Done():
-		k.Close()
-		return nil, fmt.Errorf("loading keys: %w", ctx.Err())
-	}
-	go func() {
-		<-follow.Done()
-		// The watcher's channel closes with it; an error here means that the connection went first.
-		if err := w.Stop(); err != nil {
-			return
-		}
-	}()
-	return k, nil
-}
-
-// Close ends the following.
-func (k *Keys) Close() { k.stop() }
-
-func (k *Keys) take(e jetstream.KeyValueEntry) {
-	key := &adminv1.Key{}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if e.Operation() != jetstream.KeyValuePut || proto.Unmarshal(e.Value(), key) != nil {
-		delete(k.keys, e.Key()) // a key that cannot be read lets nobody in
-		return
-	}
-	k.keys[e.Key()] = key
+	follower
 }
 
 const tokenPrefix = "tsk_"
@@ -103,22 +51,24 @@ const tokenPrefix = "tsk_"
 // Authenticate returns who holds a token ("tsk_<id>_<secret>"). A wrong token is Unauthenticated, without saying why.
 func (k *Keys) Authenticate(token string) (Principal, error) {
 	wrong := fault.New(fault.Unauthenticated, "the key is not valid: send one made by `touchstone keys create` as \"Authorization: Bearer tsk_…\"")
-	rest, ok := strings.CutPrefix(token, tokenPrefix)
+	id, secret, ok := split(token)
 	if !ok {
 		return Principal{}, wrong
 	}
-	id, secret, ok := strings.Cut(rest, "_")
-	if !ok {
-		return Principal{}, wrong
-	}
-	k.mu.RLock()
-	key := k.keys[id]
-	k.mu.RUnlock()
+	key := (*k.keys.Load())[id]
 	sum := sha256.Sum256([]byte(secret))
 	if subtle.ConstantTimeCompare(sum[:], key.GetSecretSha256()) != 1 {
 		return Principal{}, wrong
 	}
 	return Principal{KeyID: id, Role: roleOf(key.GetRole()), Organisation: key.GetOrganisation(), Source: key.GetSource()}, nil
+}
+
+func split(token string) (id, secret string, ok bool) {
+	rest, ok := strings.CutPrefix(token, tokenPrefix)
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(rest, "_")
 }
 
 func roleOf(r adminv1.KeyRole) accessv1.Role {
@@ -134,10 +84,26 @@ func roleOf(r adminv1.KeyRole) accessv1.Role {
 	}
 }
 
-// Create makes a key and returns it with its token, which nobody can show again.
+// Create makes a key and returns it with its token, which nobody can show again. An empty organisation means "default" for
+// readers and sources, all for admins; a source belongs to sources alone.
 func (k *Keys) Create(ctx context.Context, role adminv1.KeyRole, organisation, source string) (*adminv1.Key, string, error) {
+	key, token, err := k.issue(role, organisation, source)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := k.store(ctx, key); err != nil {
+		return nil, "", err
+	}
+	return public(key), token, nil
+}
+
+// issue makes a key that opens nothing before it is stored.
+func (k *Keys) issue(role adminv1.KeyRole, organisation, source string) (*adminv1.Key, string, error) {
+	if roleOf(role) == accessv1.Role_ROLE_UNSPECIFIED {
+		return nil, "", fault.Field("role", "it is none", "give reader, source or admin")
+	}
 	if role != adminv1.KeyRole_KEY_ROLE_ADMIN && organisation == "" {
-		organisation = "default"
+		organisation = defaultOrganisation
 	}
 	if (role == adminv1.KeyRole_KEY_ROLE_SOURCE) != (source != "") {
 		return nil, "", fault.Field("source", "a source belongs to keys of the role source, and to them alone", "give a source for role source; leave it out for other roles")
@@ -145,32 +111,32 @@ func (k *Keys) Create(ctx context.Context, role adminv1.KeyRole, organisation, s
 	id, secret := strings.ToLower(rand.Text()[:10]), strings.ToLower(rand.Text())
 	sum := sha256.Sum256([]byte(secret))
 	key := &adminv1.Key{Id: id, Role: role, Organisation: organisation, Source: source, CreatedAt: timestamppb.New(k.clock()), SecretSha256: sum[:]}
+	return key, tokenPrefix + id + "_" + secret, nil
+}
+
+func (k *Keys) store(ctx context.Context, key *adminv1.Key) error {
 	b, err := proto.Marshal(key)
 	if err != nil {
-		return nil, "", err
+		return fmt.Errorf("encoding a key: %w", err)
 	}
-	if _, err := k.kv.Create(ctx, id, b); err != nil {
-		return nil, "", fault.Wrap(fault.Unavailable, err, "the key could not be stored")
+	if _, err := k.kv.Create(ctx, key.GetId(), b); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the key could not be stored")
 	}
-	// At once here; other processes learn of it in a moment.
-	k.mu.Lock()
-	k.keys[id] = key
-	k.mu.Unlock()
-	return public(key), tokenPrefix + id + "_" + secret, nil
+	// Here it counts at once; other processes learn of it in a moment.
+	if err := k.refresh(ctx); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the key was stored, but cannot be read yet")
+	}
+	return nil
 }
 
 func public(k *adminv1.Key) *adminv1.Key {
-	c := proto.Clone(k).(*adminv1.Key)
-	c.SecretSha256 = nil
-	return c
+	return &adminv1.Key{Id: k.GetId(), Role: k.GetRole(), Organisation: k.GetOrganisation(), Source: k.GetSource(), CreatedAt: k.GetCreatedAt()}
 }
 
 // List returns all keys without their hashes, oldest first.
 func (k *Keys) List() []*adminv1.Key {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
 	var out []*adminv1.Key
-	for _, key := range k.keys {
+	for _, key := range *k.keys.Load() {
 		out = append(out, public(key))
 	}
 	slices.SortFunc(out, func(a, b *adminv1.Key) int {
@@ -182,25 +148,24 @@ func (k *Keys) List() []*adminv1.Key {
 	return out
 }
 
-// Revoke ends a key.
+// find returns a key, nil when there is none of this id.
+func (k *Keys) find(id string) *adminv1.Key { return (*k.keys.Load())[id] }
+
+// Revoke ends a key. NotFound when there is none of this id.
 func (k *Keys) Revoke(ctx context.Context, id string) error {
-	k.mu.RLock()
-	_, ok := k.keys[id]
-	k.mu.RUnlock()
-	if !ok {
+	if k.find(id) == nil {
 		return fault.New(fault.NotFound, "no key has the id %q: see `touchstone keys list`", id)
 	}
 	if err := k.kv.Purge(ctx, id); err != nil && !errors.Is(err, jetstream.ErrKeyNotFound) {
 		return fault.Wrap(fault.Unavailable, err, "the key could not be revoked")
 	}
-	k.mu.Lock()
-	delete(k.keys, id)
-	k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the key was revoked; this process learns of it in a moment")
+	}
 	return nil
 }
 
-// Fingerprint identifies a token in a log without telling it.
-func Fingerprint(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:4])
-}
+const defaultOrganisation = "default"
+
+// bucketSubjects are the subjects under which the bucket's stream keeps its entries.
+const bucketSubjects = "$KV." + bus.BucketKey + ".>"

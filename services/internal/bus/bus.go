@@ -1,5 +1,5 @@
-// Package bus is the connection to NATS JetStream: streams and their settings, subjects, parked messages. It is the only
-// way by which services meet; no service knows whether the server runs in the same process.
+// Package bus is the connection to NATS JetStream: streams and their settings, subjects, parked messages, traces through
+// headers. It is the only way by which services meet; no service knows whether the server runs in the same process.
 package bus
 
 import (
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,12 +21,16 @@ type Bus struct {
 
 // Connect connects. It waits for a server that is not there yet until ctx ends, and later reconnects for ever.
 func Connect(ctx context.Context, url, name string, log *slog.Logger, opts ...nats.Option) (*Bus, error) {
+	connected := make(chan struct{}, 1)
 	opts = append([]nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond),
 		nats.RetryOnFailedConnect(true),
 		nats.Timeout(5 * time.Second),
+		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(3),
+		nats.ConnectHandler(func(*nats.Conn) { connected <- struct{}{} }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("connection to NATS lost", "error", err)
@@ -46,14 +49,12 @@ func Connect(ctx context.Context, url, name string, log *slog.Logger, opts ...na
 	if err != nil {
 		return nil, fmt.Errorf("connecting to NATS at %s: %w", url, err)
 	}
-	for !nc.IsConnected() {
-		select {
-		case <-ctx.Done():
-			last := nc.LastError()
-			nc.Close()
-			return nil, fmt.Errorf("connecting to NATS at %s: %w", url, errors.Join(ctx.Err(), last))
-		case <-time.After(20 * time.Millisecond):
-		}
+	select {
+	case <-connected:
+	case <-ctx.Done():
+		last := nc.LastError()
+		nc.Close()
+		return nil, fmt.Errorf("connecting to NATS at %s: %w", nc.Opts.Url, errors.Join(ctx.Err(), last))
 	}
 	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(10*time.Second))
 	if err != nil {
@@ -69,55 +70,36 @@ func (b *Bus) NC() *nats.Conn { return b.nc }
 // JS returns JetStream on it.
 func (b *Bus) JS() jetstream.JetStream { return b.js }
 
-// Close ends the connection after what was published has left.
-func (b *Bus) Close() {
-	if err := b.nc.FlushTimeout(2 * time.Second); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
-		// The server is gone; JetStream acknowledged whatever counts.
-		b.nc.Close()
-		return
+// Health tells whether the server answers, JetStream included.
+func (b *Bus) Health(ctx context.Context) error {
+	if !b.nc.IsConnected() {
+		return errors.New("not connected to NATS")
 	}
-	b.nc.Close()
-}
-
-// FactSubject is the subject of an organisation's facts of one partition.
-func FactSubject(org string, partition int) string {
-	return "ts.fact." + org + "." + strconv.Itoa(partition)
-}
-
-// EnsureStreams makes the streams and buckets that are missing and brings the settings of others up to date.
-func (b *Bus) EnsureStreams(ctx context.Context) error {
-	for _, c := range streams() {
-		if _, err := b.js.CreateOrUpdateStream(ctx, c); err != nil {
-			return fmt.Errorf("stream %s: %w", c.Name, err)
-		}
-	}
-	for _, name := range []string{BucketKey, BucketCursor} {
-		if _, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: name, Storage: jetstream.FileStorage}); err != nil {
-			return fmt.Errorf("bucket %s: %w", name, err)
-		}
+	if _, err := b.js.AccountInfo(ctx); err != nil {
+		return fmt.Errorf("JetStream does not answer: %w", err)
 	}
 	return nil
 }
 
-func streams() []jetstream.StreamConfig {
-	file := func(name, subject, about string) jetstream.StreamConfig {
-		return jetstream.StreamConfig{
-			Name: name, Subjects: []string{subject}, Description: about,
-			Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
-			// Doubles are found by identity, for ever, not by a window of minutes: keep none of its memory.
-			Duplicates: 100 * time.Millisecond,
+// Close ends the connection after what was published has left. Closing twice is no error.
+func (b *Bus) Close() error {
+	err := b.nc.FlushTimeout(2 * time.Second)
+	b.nc.Close()
+	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		return fmt.Errorf("flushing the connection to NATS: %w (whatever was acknowledged is safe)", err)
+	}
+	return nil
+}
+
+// Unavailable reports whether an error of NATS passes by itself: the server is away, busy or being restarted.
+func Unavailable(err error) bool {
+	for _, e := range []error{
+		nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting, nats.ErrConnectionClosed,
+		nats.ErrNoServers, nats.ErrReconnectBufExceeded, jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled,
+	} {
+		if errors.Is(err, e) {
+			return true
 		}
 	}
-	refused := file(StreamRefused, "ts.refused.>", "what ingest refused, the last of each source")
-	refused.MaxMsgsPerSubject, refused.Discard = 256, jetstream.DiscardOld
-	score := file(StreamScore, "ts.score.*", "score changes; derivable from facts")
-	score.Storage, score.MaxAge, score.Discard, score.MaxBytes = jetstream.MemoryStorage, 10*time.Minute, jetstream.DiscardOld, 64<<20
-	return []jetstream.StreamConfig{
-		file(StreamFact, "ts.fact.*.*", "recorded facts, in one order"),
-		score,
-		file(StreamParked, "ts.parked.>", "messages that could not be processed"),
-		refused,
-		file(StreamMap, "ts.map.*", "every version of every experience map"),
-		file(StreamAudit, "ts.audit.>", "who changed what"),
-	}
+	return false
 }

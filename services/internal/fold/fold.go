@@ -156,7 +156,7 @@ func (f *Fold) life(ctx context.Context, upTo uint64) error {
 		f.warm = true
 		return nil
 	}
-	rd, err := newReader(ctx, f.stream, f.Applied()+1)
+	rd, err := newReader(ctx, f.stream, f.Applied()+1, f.cfg.Log)
 	if err != nil {
 		return err
 	}

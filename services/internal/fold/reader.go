@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ type reader struct {
 	out    chan read
 	cancel context.CancelFunc
 	done   sync.WaitGroup
+	stream jetstream.Stream
+	log    *slog.Logger
 }
 
 type read struct {
@@ -28,7 +31,7 @@ const (
 	queue     = 16      // messages read ahead of Apply, up to 256 KiB each
 )
 
-func newReader(ctx context.Context, s jetstream.Stream, from uint64) (*reader, error) {
+func newReader(ctx context.Context, s jetstream.Stream, from uint64, log *slog.Logger) (*reader, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cons, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
@@ -43,7 +46,7 @@ func newReader(ctx context.Context, s jetstream.Stream, from uint64) (*reader, e
 		cancel()
 		return nil, fmt.Errorf("fold: reading from %d: %w", from, err)
 	}
-	r := &reader{out: make(chan read, queue), cancel: cancel}
+	r := &reader{out: make(chan read, queue), cancel: cancel, stream: s, log: log}
 	r.done.Add(2)
 	go func() {
 		defer r.done.Done()
@@ -88,11 +91,14 @@ func (r *reader) pump(ctx context.Context, it jetstream.MessagesContext, next ui
 			continue // seen: the consumer was made anew
 		}
 		if seq > next {
-			// A slow consumer loses messages silently: never step over a gap.
-			send(read{err: &restart{fmt.Sprintf("gap: expected message %d, got %d", next, seq)}})
-			return
+			// A slow consumer loses messages silently: never step over a gap that is not in the stream itself.
+			if _, err := r.stream.GetMsg(ctx, next); !errors.Is(err, jetstream.ErrMsgNotFound) {
+				send(read{err: &restart{fmt.Sprintf("gap: expected message %d, got %d", next, seq)}})
+				return
+			}
+			r.log.Error("messages are missing from the stream: what they told cannot be counted", "first", next, "last", seq-1)
 		}
-		next++
+		next = seq + 1
 		if !send(read{msg: Message{Sequence: seq, Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}, last: seq + meta.NumPending}) {
 			return
 		}

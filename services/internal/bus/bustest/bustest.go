@@ -21,26 +21,48 @@ func New(t testing.TB) *bus.Bus {
 // In is New on a folder that the test keeps, and returns the server too.
 func In(t testing.TB, dir string) (*bus.Bus, *embedded.Server) {
 	t.Helper()
-	s, err := embedded.Start(embedded.Options{Dir: dir})
+	s := Server(t, embedded.Options{Dir: dir})
+	b := Connect(t, s)
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if err := b.EnsureStreams(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return b, s
+}
+
+const wait = 20 * time.Second
+
+// Server starts a server that ends with the test, if the test has not stopped it itself.
+func Server(t testing.TB, opt embedded.Options) *embedded.Server {
+	t.Helper()
+	s, err := embedded.Start(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), wait)
+		defer cancel()
+		if err := s.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Connect returns a bus without streams, which ends with the test.
+func Connect(t testing.TB, s *embedded.Server) *bus.Bus {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	b, err := bus.Connect(ctx, "", t.Name(), slog.New(slog.DiscardHandler), s.ClientOptions()...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		b.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		if err := s.Stop(ctx); err != nil {
-			t.Error(err)
+		if err := b.Close(); err != nil {
+			t.Log(err) // the test stopped the server before its client
 		}
 	})
-	if err := b.EnsureStreams(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return b, s
+	return b
 }

@@ -1,0 +1,57 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// FactSubject is the subject of an organisation's facts of one partition.
+func FactSubject(org string, partition int) string {
+	return "ts.fact." + org + "." + strconv.Itoa(partition)
+}
+
+// EnsureStreams makes the streams and buckets that are missing, one copy each, and brings the settings of others up to date.
+func (b *Bus) EnsureStreams(ctx context.Context) error { return b.EnsureReplicated(ctx, 1) }
+
+// EnsureReplicated is EnsureStreams for a cluster: replicas copies of each, 1 to 5.
+func (b *Bus) EnsureReplicated(ctx context.Context, replicas int) error {
+	for _, c := range streams() {
+		c.Replicas = replicas
+		if _, err := b.js.CreateOrUpdateStream(ctx, c); err != nil {
+			return fmt.Errorf("stream %s: %w", c.Name, err)
+		}
+	}
+	for _, name := range []string{BucketKey, BucketCursor} {
+		if _, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: name, Storage: jetstream.FileStorage, Replicas: replicas}); err != nil {
+			return fmt.Errorf("bucket %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func streams() []jetstream.StreamConfig {
+	file := func(name, subject, about string) jetstream.StreamConfig {
+		return jetstream.StreamConfig{
+			Name: name, Subjects: []string{subject}, Description: about,
+			Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+			// Doubles are found by identity, for ever, not by a window of minutes: keep none of its memory.
+			Duplicates: 100 * time.Millisecond,
+		}
+	}
+	refused := file(StreamRefused, "ts.refused.>", "what ingest refused, the last of each source")
+	refused.MaxMsgsPerSubject, refused.Discard = 256, jetstream.DiscardOld
+	score := file(StreamScore, "ts.score.*", "score changes; derivable from facts")
+	score.Storage, score.MaxAge, score.Discard, score.MaxBytes = jetstream.MemoryStorage, 10*time.Minute, jetstream.DiscardOld, 64<<20
+	return []jetstream.StreamConfig{
+		file(StreamFact, "ts.fact.*.*", "recorded facts, in one order"),
+		score,
+		file(StreamParked, "ts.parked.>", "messages that could not be processed"),
+		refused,
+		file(StreamMap, "ts.map.*", "every version of every experience map"),
+		file(StreamAudit, "ts.audit.>", "who changed what"),
+	}
+}
