@@ -168,6 +168,9 @@ func (s *service) appendError(buf []byte, err error) []byte {
 		switch f.Kind {
 		case fault.Exhausted:
 			r.Reason = ingestv1.Reason_REASON_RATE
+			if errors.Is(err, errNoSpace) {
+				r.Reason = ingestv1.Reason_REASON_NO_SPACE
+			}
 		case fault.Unavailable:
 		case fault.Denied, fault.Unauthenticated:
 			r.Reason, r.Remedy, retry = ingestv1.Reason_REASON_FORBIDDEN, "use a key of this organisation and source", 0

@@ -108,7 +108,7 @@ func (r *Recorder) submit(ctx context.Context, p access.Principal, request []byt
 	if err := r.space.admit(); err != nil {
 		return nil, err
 	}
-	if err := r.limiter.take(source, head.Facts); err != nil {
+	if err := r.limiter.take(org, source, head.Facts); err != nil {
 		return nil, err
 	}
 	return r.draft(ctx, m, org, source, head, request)
@@ -160,6 +160,10 @@ func (r *Recorder) draft(ctx context.Context, m *expmap.Map, org, source string,
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "the bytes are no PublishRequest")
 	}
+	if err := r.admitter.Sync(); err != nil {
+		r.space.failed(err)
+		return nil, fault.Wrap(fault.Unavailable, err, "the keys of sealed texts could not be written to disk now: send the facts again later")
+	}
 	sampled := ""
 	if sc := trace.SpanContextFromContext(ctx); sc.IsSampled() {
 		sampled = "00-" + sc.TraceID().String() + "-" + sc.SpanID().String() + "-01"
@@ -191,7 +195,10 @@ func (r *Recorder) identify(p access.Principal, head wire.Request) (org, source 
 		org = string(head.Organisation)
 	}
 	if org == "" {
-		org = "default"
+		org = defaultOrganisation
+	}
+	if err := validOrganisation(org); err != nil {
+		return "", "", err
 	}
 	if !p.Sees(org) {
 		return "", "", fault.New(fault.Denied, "this key belongs to organisation %q", p.Organisation)

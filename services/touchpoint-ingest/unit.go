@@ -23,12 +23,13 @@ type Config struct {
 	ReserveBytes uint64        `yaml:"reserve_bytes"` // refuse new facts below this much free space …
 	ReserveShare float64       `yaml:"reserve_share"` // … or below this share of the disk
 	SpacePath    string        `yaml:"space_path"`    // folder whose disk is watched; empty: the data folder
+	SourceRate   int           `yaml:"source_rate"`   // most facts a second of one source; 0: no limit
 }
 
 func defaults() Config {
 	return Config{
 		Partitions: 1, MessageBytes: 256 << 10, InFlight: 8, QueueBytes: 16 << 20, AckTimeout: 20 * time.Second,
-		ReserveBytes: 512 << 20, ReserveShare: 0.02,
+		ReserveBytes: 512 << 20, ReserveShare: 0.02, SourceRate: 1_000_000,
 	}
 }
 
@@ -55,7 +56,7 @@ func start(_ context.Context, env *host.Env) error {
 	if err != nil {
 		return err
 	}
-	env.OnStop("customer keys", func(context.Context) error { sealer.Close(); return nil })
+	env.OnStop("customer keys", func(context.Context) error { return sealer.Close() })
 	refused, err := newRefusals(env)
 	if err != nil {
 		return err
@@ -67,11 +68,11 @@ func start(_ context.Context, env *host.Env) error {
 	if cfg.SpacePath == "" {
 		cfg.SpacePath = env.DataDir
 	}
-	sp := newSpace(cfg.SpacePath, cfg.ReserveBytes, cfg.ReserveShare, env.RestartBus, env.Log)
+	sp := newSpace(cfg.SpacePath, cfg.ReserveBytes, cfg.ReserveShare, mender(env), env.Log)
 	rec := &Recorder{
 		admitter: admit.New(hasher, sealer), maps: env.Maps, bus: env.Bus, clock: env.Clock, cfg: cfg,
 		limits:   laneLimits{message: cfg.MessageBytes, inFlight: cfg.InFlight, queue: cfg.QueueBytes, ack: cfg.AckTimeout},
-		refusals: refused, space: sp, limiter: newLimiter(), stats: st, lanes: map[laneKey]*lane{},
+		refusals: refused, space: sp, limiter: newLimiter(cfg.SourceRate, env.Clock), stats: st, lanes: map[laneKey]*lane{},
 	}
 	env.OnStop("lanes", func(context.Context) error { rec.stop(); return nil })
 	env.Go("refusals", refused.run)
@@ -82,6 +83,21 @@ func start(_ context.Context, env *host.Env) error {
 	registerHTTP(env, rec, env.Guard)
 	env.Go("NATS requests", func(ctx context.Context) error { return serveNATS(ctx, env, rec) })
 	return nil
+}
+
+// mender brings an embedded server back, with the streams that it held in memory; nil where there is none.
+func mender(env *host.Env) func(context.Context) error {
+	if env.MendBus == nil {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		mended, err := env.MendBus(ctx)
+		if err != nil || !mended {
+			return err
+		}
+		env.Log.Warn("the embedded NATS server was started again: it could not write any more")
+		return env.Bus.EnsureStreams(ctx)
+	}
 }
 
 // stats are the metrics of the lanes.

@@ -14,7 +14,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
-	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
 	"github.com/touchstone-cx/touchstone/services/internal/bus/embedded"
@@ -183,7 +182,7 @@ func run(ctx context.Context, out io.Writer, f *flags, standalone bool, list []h
 		}
 		defer func() { err = errors.Join(err, bounded(30*time.Second, e.Stop)) }()
 		url, natsOpts, natsAddr = "", e.ClientOptions(), e.Addr()
-		opt.RestartBus = e.Restart
+		opt.MendBus = e.Mend
 	} else if url == "" {
 		return errors.New("a service of a fleet needs --nats URL (or host.nats in the configuration); `touchstone standalone` brings its own")
 	}
@@ -199,7 +198,7 @@ func run(ctx context.Context, out io.Writer, f *flags, standalone bool, list []h
 	}
 	opt.Bus = b
 	if standalone {
-		if err := firstKey(ctx, b, filepath.Join(f.data, "keys")); err != nil {
+		if err := firstKey(connecting, b, filepath.Join(f.data, "keys")); err != nil {
 			return err
 		}
 	}
@@ -231,12 +230,8 @@ func announce(out io.Writer, a host.Addresses, natsAddr, data string, standalone
 	}
 }
 
-// firstKey makes an admin key on the first start and leaves it in a file that its owner alone can read.
+// firstKey leaves the admin key of a new instance in a file that its owner alone can read.
 func firstKey(ctx context.Context, b *bus.Bus, dir string) error {
-	file := filepath.Join(dir, "admin")
-	if _, err := os.Stat(file); err == nil {
-		return nil
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -245,9 +240,6 @@ func firstKey(ctx context.Context, b *bus.Bus, dir string) error {
 		return err
 	}
 	defer keys.Close()
-	_, token, err := keys.Create(ctx, adminv1.KeyRole_KEY_ROLE_ADMIN, "", "")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, []byte(token+"\n"), 0o600)
+	_, err = keys.Bootstrap(ctx, dir)
+	return err
 }

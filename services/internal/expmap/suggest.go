@@ -21,6 +21,18 @@ func didYouMean(s string, candidates []string) string {
 	return ` Did you mean "` + best + `"?`
 }
 
+// DidYouMean returns the declared id most like id as " Did you mean \"x\"?", or nothing when none is near or so many are
+// declared that looking would take long.
+func DidYouMean[V any](id string, declared map[string]V) string {
+	if len(declared) > maxCandidates {
+		return ""
+	}
+	return didYouMean(id, keys(declared))
+}
+
+// maxCandidates bounds the work for one wrong id: a source may send a thousand of them in a batch.
+const maxCandidates = 256
+
 // distance is the number of letters to insert, delete, replace or swap with their neighbour to turn a into b (optimal
 // string alignment): a swap is the commonest slip of a typist.
 func distance(a, b string) int {

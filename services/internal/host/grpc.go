@@ -13,6 +13,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/tap"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/touchstone-cx/touchstone/services/internal/access"
@@ -49,6 +50,7 @@ func newGRPC(h *host) (*grpcServer, error) {
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
+		grpc.InTapHandle(e.admit),
 		grpc.UnaryInterceptor(e.unary),
 		grpc.StreamInterceptor(e.stream),
 		grpc.SharedWriteBuffer(true),
@@ -85,12 +87,26 @@ type edge struct {
 	validator protovalidate.Validator
 }
 
+// admit decides by a call's headers, before anything of the request is read.
+func (e *edge) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
+	authorization := ""
+	if v := info.Header.Get("authorization"); len(v) > 0 {
+		authorization = v[0]
+	}
+	ctx, err := e.h.guard.Check(ctx, info.FullMethodName, authorization)
+	if err != nil {
+		s, _ := Status(err)
+		return nil, s.Err()
+	}
+	return ctx, nil
+}
+
 func (e *edge) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
 	defer func() { err = e.outcome(info.FullMethod, recover(), err) }()
-	if ctx, err = e.h.guard.Check(ctx, info.FullMethod); err != nil {
-		return nil, err
+	if !access.Called(ctx, info.FullMethod) {
+		return nil, fault.New(fault.Denied, "nobody may call %s", info.FullMethod)
 	}
-	if err := e.validate(req); err != nil {
+	if err := e.validate(ctx, req); err != nil {
 		return nil, err
 	}
 	if _, ok := ctx.Deadline(); !ok {
@@ -108,11 +124,10 @@ func (e *edge) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 
 func (e *edge) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer func() { err = e.outcome(info.FullMethod, recover(), err) }()
-	ctx, err := e.h.guard.Check(ss.Context(), info.FullMethod)
-	if err != nil {
-		return err
+	if !access.Called(ss.Context(), info.FullMethod) {
+		return fault.New(fault.Denied, "nobody may call %s", info.FullMethod)
 	}
-	return next(srv, &stream{ss, ctx, e})
+	return next(srv, &stream{ss, e})
 }
 
 func (e *edge) outcome(method string, panicked any, err error) error {
@@ -130,27 +145,27 @@ func (e *edge) outcome(method string, panicked any, err error) error {
 	return s.Err()
 }
 
-func (e *edge) validate(req any) error {
+func (e *edge) validate(ctx context.Context, req any) error {
 	m, ok := req.(proto.Message)
 	if !ok {
-		return nil // a raw frame: its method validates it
+		return nil // a raw frame: its method validates and confines it
 	}
-	return Validation(e.validator.Validate(m))
+	if err := Validation(e.validator.Validate(m)); err != nil {
+		return err
+	}
+	return e.h.guard.Confine(ctx, m)
 }
 
 type stream struct {
 	grpc.ServerStream
-	ctx  context.Context
 	edge *edge
 }
-
-func (s *stream) Context() context.Context { return s.ctx }
 
 func (s *stream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	return s.edge.validate(m)
+	return s.edge.validate(s.Context(), m)
 }
 
 // MayRead reports whether the caller may know of an organisation.

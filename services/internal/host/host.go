@@ -57,8 +57,9 @@ type Env struct {
 	Health func(name string, check func(ctx context.Context) error)
 	// OnStop adds what must happen before the bus closes, last added first.
 	OnStop func(name string, f func(ctx context.Context) error)
-	// RestartBus starts the embedded NATS server anew, after a full disk; nil where there is none.
-	RestartBus func(ctx context.Context) error
+	// MendBus brings an embedded NATS server back that a full disk has stopped, and reports whether it did; nil where there
+	// is none.
+	MendBus func(ctx context.Context) (mended bool, err error)
 }
 
 // Options is the outside, as a value.
@@ -66,7 +67,7 @@ type Options struct {
 	GRPC, HTTP, Admin string // addresses to listen on; empty means none
 	DataDir           string
 	Bus               *bus.Bus
-	RestartBus        func(ctx context.Context) error
+	MendBus           func(ctx context.Context) (mended bool, err error)
 	Config            *Config
 	Log               *slog.Logger
 	Telemetry         *Telemetry
@@ -124,7 +125,6 @@ type host struct {
 	http      *httpServer
 	admin     *httpServer
 	health    *health
-	own       *grpc.ClientConn
 	conns     map[string]*grpc.ClientConn
 	fail      func(error)
 	once      sync.Once
@@ -281,7 +281,7 @@ func (h *host) env(ctx context.Context, u Unit, mux *http.ServeMux) (*Env, error
 		Go:         func(name string, f func(context.Context) error) { h.Go(ctx, u.Name+": "+name, f) },
 		Health:     func(name string, f func(context.Context) error) { h.health.add(u.Name+": "+name, f) },
 		OnStop:     func(name string, f func(context.Context) error) { h.onStop(u.Name+": "+name, f) },
-		RestartBus: h.opt.RestartBus,
+		MendBus:    h.opt.MendBus,
 	}, nil
 }
 

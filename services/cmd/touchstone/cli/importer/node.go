@@ -12,7 +12,6 @@ type parser struct {
 	mapping  *Mapping
 	problems []Problem
 	columns  map[string]int
-	lines    map[int]int // column index → line of the mapping that names it first
 }
 
 func (p *parser) fail(n *yaml.Node, path, message, remedy string) {

@@ -1,0 +1,224 @@
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/hpke"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Sealer seals what persons wrote and how they can be reached.
+//
+// A text's key belongs to its customer: forgetting the customer deletes the key, and with it every copy of every text, in
+// streams and backups too. Keys lie in a store of their own, wrapped by a key file, and are never part of a backup. A text
+// without a customer is sealed by the key of the organisation's unknown customer, which forgetting nobody deletes.
+type Sealer struct {
+	public hpke.PublicKey
+	wrap   cipher.AEAD
+	db     *pebble.DB
+
+	made, synced atomic.Uint64 // keys made, and how many of them are on disk
+
+	mu   sync.Mutex
+	keys map[string]cipher.AEAD // a few thousand recent ones
+}
+
+const (
+	contactInfo = "touchstone contact 1"
+	recentKeys  = 4096
+)
+
+// ErrForgotten says that a text's key was deleted: its customer was forgotten.
+var ErrForgotten = errors.New("the customer was forgotten: the text cannot be read any more")
+
+// OpenSealer opens the keys in keyDir and the store of customer keys in dataDir, making them at the first start.
+func OpenSealer(keyDir, dataDir string) (*Sealer, error) {
+	public, err := surveyKey(keyDir)
+	if err != nil {
+		return nil, err
+	}
+	wrapKey, err := secret(filepath.Join(keyDir, "customer-keys"))
+	if err != nil {
+		return nil, err
+	}
+	wrap, err := newAEAD(wrapKey)
+	if err != nil {
+		return nil, err
+	}
+	db, err := pebble.Open(filepath.Join(dataDir, "customer-keys"), &pebble.Options{Logger: quiet{}, MemTableSize: 4 << 20})
+	if err != nil {
+		return nil, fmt.Errorf("opening the store of customer keys: %w", err)
+	}
+	return &Sealer{public: public, wrap: wrap, db: db, keys: map[string]cipher.AEAD{}}, nil
+}
+
+// surveyKey returns the survey service's public key. In one process the private key lies beside it.
+func surveyKey(keyDir string) (hpke.PublicKey, error) {
+	kem := hpke.DHKEM(ecdh.X25519())
+	file := filepath.Join(keyDir, "survey.pub")
+	if b, err := os.ReadFile(file); err == nil {
+		return kem.NewPublicKey(b)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	private, err := kem.GenerateKey()
+	if err != nil {
+		return nil, err
+	}
+	b, err := private.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	// The private key first: a public key whose private key was lost would seal for nobody.
+	if err := writeSynced(filepath.Join(keyDir, "survey"), b); err != nil {
+		return nil, err
+	}
+	public := private.PublicKey()
+	return public, writeSynced(file, public.Bytes())
+}
+
+// Contact seals a contact block for the survey service.
+func (s *Sealer) Contact(plain []byte) ([]byte, error) {
+	return hpke.Seal(s.public, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(contactInfo), plain)
+}
+
+// OpenContact opens a contact block with the survey service's private key.
+func OpenContact(keyDir string, sealed []byte) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(keyDir, "survey"))
+	if err != nil {
+		return nil, err
+	}
+	private, err := hpke.DHKEM(ecdh.X25519()).NewPrivateKey(b)
+	if err != nil {
+		return nil, err
+	}
+	return hpke.Open(private, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(contactInfo), sealed)
+}
+
+// Text seals a text by its customer's key. The key is durable after Sync, which must come before the text is stored.
+// customer is all zero when unknown.
+func (s *Sealer) Text(organisation string, customer [Size]byte, plain []byte) ([]byte, error) {
+	k, err := s.key(organisation, customer, true)
+	if err != nil {
+		return nil, err
+	}
+	nonce := make([]byte, k.NonceSize())
+	rand.Read(nonce)
+	return k.Seal(nonce, nonce, plain, nil), nil
+}
+
+// Sync makes every key made so far durable against a power cut: one sync for as many keys as have come together.
+func (s *Sealer) Sync() error {
+	made := s.made.Load()
+	if made <= s.synced.Load() {
+		return nil
+	}
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		return fmt.Errorf("syncing the store of customer keys: %w", err)
+	}
+	for {
+		at := s.synced.Load()
+		if at >= made || s.synced.CompareAndSwap(at, made) {
+			return nil
+		}
+	}
+}
+
+// OpenText opens what Text sealed; ErrForgotten when the key is gone.
+func (s *Sealer) OpenText(organisation string, customer [Size]byte, sealed []byte) ([]byte, error) {
+	k, err := s.key(organisation, customer, false)
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) < k.NonceSize() {
+		return nil, errors.New("the sealed text is damaged")
+	}
+	return k.Open(nil, sealed[:k.NonceSize()], sealed[k.NonceSize():], nil)
+}
+
+// Forget deletes a customer's key.
+func (s *Sealer) Forget(organisation string, customer [Size]byte) error {
+	id := keyID(organisation, customer)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.keys, string(id))
+	return s.db.Delete(id, pebble.Sync)
+}
+
+func keyID(organisation string, customer [Size]byte) []byte {
+	sum := sha256.Sum256(append(append([]byte(organisation), 0), customer[:]...))
+	return sum[:]
+}
+
+func (s *Sealer) key(organisation string, customer [Size]byte, create bool) (cipher.AEAD, error) {
+	id := keyID(organisation, customer)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.keys[string(id)]; k != nil {
+		return k, nil
+	}
+	wrapped, closer, err := s.db.Get(id)
+	var raw []byte
+	switch {
+	case err == nil:
+		if len(wrapped) < s.wrap.NonceSize() {
+			return nil, errors.Join(errors.New("a customer's key is damaged"), closer.Close())
+		}
+		n := s.wrap.NonceSize()
+		raw, err = s.wrap.Open(nil, wrapped[:n], wrapped[n:], id)
+		if err = errors.Join(err, closer.Close()); err != nil {
+			return nil, fmt.Errorf("a customer's key cannot be unwrapped: %w", err)
+		}
+	case !errors.Is(err, pebble.ErrNotFound):
+		return nil, err
+	case !create:
+		return nil, ErrForgotten
+	default:
+		raw = make([]byte, 32)
+		nonce := make([]byte, s.wrap.NonceSize())
+		rand.Read(raw)
+		rand.Read(nonce)
+		if err := s.db.Set(id, s.wrap.Seal(nonce, nonce, raw, id), pebble.NoSync); err != nil {
+			return nil, err
+		}
+		s.made.Add(1)
+	}
+	k, err := newAEAD(raw)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.keys) >= recentKeys {
+		clear(s.keys)
+	}
+	s.keys[string(id)] = k
+	return k, nil
+}
+
+func newAEAD(key []byte) (cipher.AEAD, error) {
+	b, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(b)
+}
+
+// Close ends the use of the store of keys.
+func (s *Sealer) Close() error { return s.db.Close() }
+
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf("store of customer keys: "+format, args...))
+}
