@@ -93,6 +93,9 @@ func confined(ctx context.Context) string {
 func (g *generations) health(limit uint64) func(context.Context) error {
 	return func(context.Context) error {
 		gen := g.current()
+		if err := gen.fold.Trouble(); err != nil {
+			return err
+		}
 		if !gen.fold.Loaded() {
 			return errors.New("loading the state")
 		}

@@ -13,18 +13,28 @@ type Moments struct {
 	ObservedSum Int128
 }
 
-// Add adds one value k times: k is 1 to count a fact and −1 to take it back.
-func (m *Moments) Add(v int64, bin int32, k int64) {
+// Add adds one value, whose square is given, k times: k is 1 to count a fact and −1 to take it back.
+func (m *Moments) Add(v int64, square Int128, bin int32, k int64) {
 	if k == 1 {
 		m.N++
 		m.Sum = m.Sum.Add(Int(v))
-		m.SumSq = m.SumSq.Add(Square(v))
+		m.SumSq = m.SumSq.Add(square)
 	} else {
 		m.N--
 		m.Sum = m.Sum.Sub(Int(v))
-		m.SumSq = m.SumSq.Sub(Square(v))
+		m.SumSq = m.SumSq.Sub(square)
 	}
 	m.Hist.Add(bin, k)
+}
+
+// Observe adds a sum over n cases, k times as Add does.
+func (m *Moments) Observe(sum, n, k int64) {
+	m.ObservedN += k * n
+	if k == 1 {
+		m.ObservedSum = m.ObservedSum.Add(Int(sum))
+	} else {
+		m.ObservedSum = m.ObservedSum.Sub(Int(sum))
+	}
 }
 
 // Merge adds all of o.
@@ -37,9 +47,9 @@ func (m *Moments) Merge(o *Moments) {
 	m.ObservedSum = m.ObservedSum.Add(o.ObservedSum)
 }
 
-// Reset empties m.
-func (m *Moments) Reset() {
-	m.Hist.Reset()
+// Clear empties m and keeps its room.
+func (m *Moments) Clear() {
+	m.Hist.Clear()
 	*m = Moments{Hist: m.Hist}
 }
 

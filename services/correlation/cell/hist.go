@@ -91,9 +91,13 @@ func (h *Hist) Merge(o *Hist) {
 		}
 		return
 	}
-	h.cover(o.base, o.base+int32(len(o.dense)))
-	d := h.dense[o.base-h.base:]
-	for i, n := range o.dense {
+	from, to := o.ends()
+	if from == to {
+		return
+	}
+	h.cover(o.base+int32(from), o.base+int32(to))
+	d := h.dense[int(o.base)+from-int(h.base):]
+	for i, n := range o.dense[from:to] {
 		d[i] += n
 	}
 }
@@ -169,9 +173,22 @@ func (h *Hist) Rank(k int64) int32 {
 	return at
 }
 
-// Reset empties h, keeping the room of its list.
-func (h *Hist) Reset() {
-	h.sparse, h.dense, h.base = h.sparse[:0], nil, 0
+// Clear empties h and keeps its room.
+func (h *Hist) Clear() {
+	h.sparse = h.sparse[:0]
+	clear(h.dense)
+}
+
+// ends returns the part of dense between its outermost counts.
+func (h *Hist) ends() (from, to int) {
+	to = len(h.dense)
+	for from < to && h.dense[from] == 0 {
+		from++
+	}
+	for to > from && h.dense[to-1] == 0 {
+		to--
+	}
+	return from, to
 }
 
 // Append encodes h as it stands: a list as pairs, a run as its counts. Equal histograms may differ in encoding; Counts is
@@ -187,13 +204,7 @@ func (h *Hist) Append(buf []byte) []byte {
 		}
 		return buf
 	}
-	from, to := 0, len(h.dense)
-	for from < to && h.dense[from] == 0 {
-		from++
-	}
-	for to > from && h.dense[to-1] == 0 {
-		to--
-	}
+	from, to := h.ends()
 	buf = binary.AppendUvarint(buf, uint64(to-from)<<1|1)
 	buf = binary.AppendVarint(buf, int64(h.base)+int64(from))
 	for _, n := range h.dense[from:to] {

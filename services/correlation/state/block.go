@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
@@ -145,6 +146,16 @@ func (r *blockReader) uint() uint64 {
 	return v
 }
 
+// uint32 reads a symbol.
+func (r *blockReader) uint32() uint32 {
+	v := r.uint()
+	if v > math.MaxUint32 {
+		r.b, r.err = nil, errBlock
+		return 0
+	}
+	return uint32(v)
+}
+
 func (r *blockReader) int() int64 {
 	v, k := binary.Varint(r.b)
 	if k <= 0 {
@@ -245,11 +256,10 @@ type series struct {
 	key   [14]byte // organisation, touchpoint, breakdown, value: the part of the store's key before tier and bucket
 	epoch uint64
 	tiers [tiers]blocks
-	// overlays hold what came since the last flush, by minute, the newest first: see overlay.go.
-	overlays []*overlay
+	open  minute
 }
 
-// merge adds all of o, which is live.
+// merge adds all of o; both are live.
 func (b *block) merge(o *block) {
 	for i := range o.outs {
 		from := &o.outs[i]
@@ -260,6 +270,17 @@ func (b *block) merge(o *block) {
 			if m := &from.measures[j]; !m.IsZero() {
 				to.measure(m.sym).Merge(&m.Moments)
 			}
+		}
+	}
+}
+
+// clear leaves nothing counted in a live block, and keeps its room.
+func (b *block) clear() {
+	for i := range b.outs {
+		o := &b.outs[i]
+		o.n, o.simulated = 0, 0
+		for j := range o.measures {
+			o.measures[j].Clear()
 		}
 	}
 }
@@ -309,4 +330,17 @@ func (b *blocks) span(from, to int64) ([]int64, []*block) {
 		return nil, nil
 	}
 	return b.buckets[i:j], b.blocks[i:j]
+}
+
+// over calls f with each block of a piece, the open minute too.
+func (sr *series) over(p Piece, f func(bucket int64, b *block)) {
+	buckets, blocks := sr.tiers[p.Tier].span(p.From, p.To)
+	for i, b := range blocks {
+		f(buckets[i], b)
+	}
+	if m := &sr.open; m.since != 0 {
+		if bucket := m.buckets[p.Tier]; bucket >= p.From && bucket < p.To {
+			f(bucket, &m.block)
+		}
+	}
 }

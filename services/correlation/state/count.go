@@ -2,7 +2,6 @@ package state
 
 import (
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
-	"github.com/touchstone-cx/touchstone/services/correlation/cell"
 )
 
 // context is where and when something counts.
@@ -45,36 +44,26 @@ func (s *State) countInteraction(o *org, e *entry, k int64) {
 	if !e.has(flagContent) {
 		return
 	}
-	var layouts [16]*cell.Bins
-	var bins [16]int32
+	x := contribution{outcome: e.outcome, k: int8(k), counts: true, simulated: e.has(flagSimulated)}
+	s.amounts = s.amounts[:0]
 	for i := range e.metrics {
-		if i == len(layouts) {
-			break
-		}
-		if layouts[i] = s.bins(o, e.metrics[i].measure); layouts[i] != nil {
-			bins[i] = layouts[i].Of(e.metrics[i].v)
-		} else if k > 0 {
-			s.counts.Uncounted++
-		}
+		s.amount(o, e.metrics[i].measure, e.metrics[i].v, k)
 	}
 	o.newest = max(o.newest, e.at)
-	s.eachBlock(o, contextOf(e), func(b *block) {
-		out := b.outcome(e.outcome)
-		out.n += k
-		if e.has(flagSimulated) {
-			out.simulated += k
+	s.pend(o, contextOf(e), x)
+}
+
+// amount adds a value to the amounts of the contribution in the making; it reports whether the map declares its measure.
+func (s *State) amount(o *org, measure uint32, v, k int64) bool {
+	layout := s.bins(o, measure)
+	if layout == nil {
+		if k > 0 {
+			s.counts.Uncounted++
 		}
-		for i := range e.metrics {
-			m := &e.metrics[i]
-			if i < len(layouts) {
-				if layouts[i] != nil {
-					out.measure(m.measure).Add(m.v, bins[i], k)
-				}
-			} else if l := s.bins(o, m.measure); l != nil {
-				out.measure(m.measure).Add(m.v, l.Of(m.v), k)
-			}
-		}
-	})
+		return false
+	}
+	s.amounts = append(s.amounts, newAmount(measure, v, layout))
+	return true
 }
 
 func contextOf(e *entry) context {
@@ -95,67 +84,19 @@ func (s *State) countAnswer(o *org, a, interaction *entry, k int64) {
 	if !ok {
 		return
 	}
-	layout := s.bins(o, a.question)
-	if layout == nil {
-		if k > 0 {
-			s.counts.Uncounted++
-		}
+	s.amounts = s.amounts[:0]
+	if !s.amount(o, a.question, a.value, k) {
 		return
 	}
-	bin := layout.Of(a.value)
 	o.newest = max(o.newest, c.at)
-	s.eachBlock(o, c, func(b *block) {
-		out := b.outcome(c.outcome)
-		if a.has(flagSimulated) {
-			out.simulated += k
-		}
-		out.measure(a.question).Add(a.value, bin, k)
-	})
+	s.pend(o, c, contribution{outcome: c.outcome, k: int8(k), simulated: a.has(flagSimulated)})
 }
 
 func (s *State) countObservation(o *org, e *entry, k int64) {
-	if s.bins(o, e.metric) == nil {
-		if k > 0 {
-			s.counts.Uncounted++
-		}
+	s.amounts = s.amounts[:0]
+	if !s.amount(o, e.metric, e.sum, k) {
 		return
 	}
 	o.newest = max(o.newest, e.at)
-	s.eachBlock(o, contextOf(e), func(b *block) {
-		out := b.outcome(0)
-		if e.has(flagSimulated) {
-			out.simulated += k
-		}
-		m := out.measure(e.metric)
-		m.ObservedN += k * int64(e.n)
-		sum := cell.Int(e.sum)
-		if k < 0 {
-			sum = cell.Int128{}.Sub(sum)
-		}
-		m.ObservedSum = m.ObservedSum.Add(sum)
-	})
-}
-
-// eachBlock calls f with every block in which something counts: each breakdown kept, each tier that still holds its time.
-func (s *State) eachBlock(o *org, c context, f func(*block)) {
-	t := s.touchpoint(o, c.touchpoint)
-	t.epoch = s.epoch
-	var buckets [tiers]int64
-	buckets[Minute] = floorDiv(c.at, minuteMs)
-	buckets[QuarterHour] = floorDiv(c.at, quarterMs)
-	buckets[Day] = o.days.of(c.at, o.counting.Zone)
-	visit := func(sr *series) {
-		sr.epoch = s.epoch
-		f(s.overlay(sr, buckets))
-	}
-	visit(s.series(o, t, byTouchpoint, 0))
-	if o.counting.Channel && c.channel != 0 {
-		visit(s.series(o, t, byChannel, c.channel))
-	}
-	if o.counting.Team && c.team != 0 {
-		visit(s.series(o, t, byTeam, c.team))
-	}
-	for _, a := range c.attributes {
-		visit(s.series(o, t, byAttribute, a))
-	}
+	s.pend(o, contextOf(e), contribution{k: int8(k), simulated: e.has(flagSimulated), observed: true, n: e.n})
 }

@@ -225,13 +225,12 @@ func (v *View) Without(f *Fact, sc Scope, measure string, span Span) *cell.Sampl
 	}
 	if f.Kind == factv1.Kind_KIND_OBSERVATION && f.Measure == measure {
 		take("", func(m *cell.Moments) {
-			m.ObservedN -= int64(f.N)
-			m.ObservedSum = m.ObservedSum.Sub(cell.Int(f.Sum))
+			m.Observe(f.Sum, int64(f.N), -1)
 		})
 		return s
 	}
 	if x, ok := f.Values[measure]; ok && s.Bins != nil {
-		take(f.Outcome, func(m *cell.Moments) { m.Add(x, s.Bins.Of(x), -1) })
+		take(f.Outcome, func(m *cell.Moments) { m.Add(x, cell.Square(x), s.Bins.Of(x), -1) })
 	}
 	return s
 }

@@ -100,12 +100,15 @@ type State struct {
 	epoch    uint64
 	failed   error // a cell of the store could not be read: the fold must stop
 
-	fresh   []*series // with overlays
-	delta   []byte    // of the next flush
-	queue   []place   // cells to be rewritten, oldest change first
-	empty   []place   // cells that are empty in the store
-	flushes uint64    // number of the last flush
-	oldest  uint64    // number of the oldest delta that may be in the store
+	amounts []amount // of the contribution in the making
+	turns   []opened // open minutes, in the order in which they will be rolled at the latest
+	delta   []byte   // of the next flush
+	deltaAt int64    // time of the last contribution in it
+	deltaN  int      // contributions in it
+	queue   []place  // cells to be rewritten, oldest change first
+	empty   []place  // cells that are empty in the store
+	flushes uint64   // number of the last flush
+	oldest  uint64   // number of the oldest delta that may be in the store
 	history []fold.Pair
 	removed [][]byte
 	changed chan struct{}
@@ -180,8 +183,8 @@ func (s *State) reset() {
 	s.symbols = newSymbols()
 	s.orgs, s.orgNames = map[uint32]*org{}, map[string]*org{}
 	s.counts, s.set, s.position = Counts{}, [2]uint64{}, 0
-	s.fresh, s.delta, s.queue, s.empty, s.history, s.removed = nil, nil, nil, nil, nil, nil
-	s.flushes, s.oldest = 0, 0
+	s.amounts, s.turns, s.delta, s.queue, s.empty, s.history, s.removed = nil, nil, nil, nil, nil, nil, nil
+	s.flushes, s.oldest, s.deltaN = 0, 0, 0
 	for t := range tiers {
 		s.horizons[t] = horizon(t, s.clock())
 	}
@@ -303,10 +306,7 @@ func (s *State) loadCells() error {
 	})
 }
 
-const (
-	cellKeyLen   = 23
-	seriesKeyLen = 13
-)
+const cellKeyLen = 23
 
 func (p place) key() []byte {
 	b := append(make([]byte, 0, cellKeyLen), p.s.key[:]...)
@@ -416,7 +416,7 @@ func (s *State) Flush(w *fold.Write) error {
 func (s *State) Prune() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.absorbAll()
+	s.rollAll()
 	n := 0
 	for t := range tiers {
 		h := horizon(t, s.clock())

@@ -33,6 +33,9 @@ func (s *symbols) of(name []byte) uint32 {
 
 func (s *symbols) name(n uint32) string { return s.names[n] }
 
+// has reports whether a number was given.
+func (s *symbols) has(n uint32) bool { return int(n) < len(s.names) }
+
 func (s *symbols) flush(w *fold.Write) {
 	for ; s.fresh < len(s.names); s.fresh++ {
 		w.Set(binary.BigEndian.AppendUint32([]byte{keySymbol}, uint32(s.fresh)), []byte(s.names[s.fresh]))
