@@ -13,8 +13,9 @@ type Moments struct {
 	ObservedSum Int128
 }
 
-// Add adds one value, whose square is given, k times: k is 1 to count a fact and −1 to take it back.
-func (m *Moments) Add(v int64, square Int128, bin int32, k int64) {
+// Add adds one value k times: k is 1 to count a fact and −1 to take it back.
+func (m *Moments) Add(v int64, bin int32, k int64) {
+	square := Square(v)
 	if k == 1 {
 		m.N++
 		m.Sum = m.Sum.Add(Int(v))

@@ -3,13 +3,15 @@ package cell
 import "encoding/binary"
 
 // Hist counts values by bin, exactly. Counts may be negative while facts arrive out of order and are zero when nothing is
-// left, so that subtracting what was added restores the histogram to the byte. The zero value is empty.
+// left, so that subtracting what was added restores the histogram. The zero value is empty.
 //
-// A few bins are kept as a sorted list; many as a dense run of counts.
+// There are hundreds of thousands of histograms, most with few and small counts, and what limits the fold is how much of
+// them fits in the cache. So a few bins are a sorted list of four bytes each, and many are a run of counts as narrow as the
+// largest of them allows: one, four or eight bytes.
 type Hist struct {
-	sparse []BinCount
-	base   int32 // bin of dense[0]
-	dense  []int64
+	data  []byte
+	base  int32 // bin of the first count of a run
+	width uint8 // bytes of a count of a run; 0 for a list
 }
 
 // BinCount is one bin and its count.
@@ -18,66 +20,160 @@ type BinCount struct {
 	N   int64
 }
 
-const sparseMax = 24
+const (
+	listMost = 32   // bins in a list
+	maxBin   = 4096 // magnitude of a bin, exclusive: of every layout
+)
 
-// Add adds n to a bin.
+// entry packs a bin and a small count.
+func entry(bin int32, n int64) uint32 { return uint32(bin)<<8 | uint32(uint8(n)) }
+
+func (h *Hist) listed(i int) (bin int32, n int64) {
+	e := binary.LittleEndian.Uint32(h.data[4*i:])
+	return int32(e) >> 8, int64(int8(e))
+}
+
+// Add adds n to a bin, whose magnitude is below 4096.
 func (h *Hist) Add(bin int32, n int64) {
-	if h.dense != nil {
+	if h.width != 0 {
 		i := int(bin) - int(h.base)
-		if uint(i) < uint(len(h.dense)) {
-			h.dense[i] += n
-			return
+		if uint(i) >= uint(len(h.data))/uint(h.width) {
+			h.cover(bin, bin+1)
+			i = int(bin) - int(h.base)
 		}
-		h.cover(bin-8, bin+9) // with slack, so that growth is rare
-		h.dense[int(bin)-int(h.base)] += n
-		return
-	}
-	s := h.sparse
-	i := 0
-	for i < len(s) && s[i].Bin < bin {
-		i++
-	}
-	if i < len(s) && s[i].Bin == bin {
-		s[i].N += n
-		if s[i].N == 0 {
-			h.sparse = append(s[:i], s[i+1:]...)
-		}
+		h.bump(i, n)
 		return
 	}
 	if n == 0 {
 		return
 	}
-	if len(s) < sparseMax {
-		s = append(s, BinCount{})
-		copy(s[i+1:], s[i:])
-		s[i] = BinCount{bin, n}
-		h.sparse = s
+	i, entries := 0, len(h.data)/4
+	for i < entries && int32(binary.LittleEndian.Uint32(h.data[4*i:]))>>8 < bin {
+		i++
+	}
+	if i < entries {
+		if at, have := h.listed(i); at == bin {
+			switch sum := have + n; {
+			case sum == 0:
+				h.data = append(h.data[:4*i], h.data[4*i+4:]...)
+			case int64(int8(sum)) == sum:
+				binary.LittleEndian.PutUint32(h.data[4*i:], entry(bin, sum))
+			default:
+				h.cover(bin, bin+1)
+				h.bump(int(bin)-int(h.base), n)
+			}
+			return
+		}
+	}
+	if entries == listMost || int64(int8(n)) != n {
+		h.cover(bin, bin+1)
+		h.bump(int(bin)-int(h.base), n)
 		return
 	}
-	lo, hi := min(s[0].Bin, bin), max(s[len(s)-1].Bin, bin)
-	if int(hi)-int(lo) >= 4096 { // far apart: stay a list
-		s = append(s, BinCount{})
-		copy(s[i+1:], s[i:])
-		s[i] = BinCount{bin, n}
-		h.sparse = s
+	h.data = append(h.data, 0, 0, 0, 0)
+	copy(h.data[4*i+4:], h.data[4*i:])
+	binary.LittleEndian.PutUint32(h.data[4*i:], entry(bin, n))
+}
+
+// bump adds n to the i-th count of a run, widening the run when it does not fit.
+func (h *Hist) bump(i int, n int64) {
+	switch h.width {
+	case 1:
+		if sum := int64(int8(h.data[i])) + n; int64(int8(sum)) == sum {
+			h.data[i] = byte(sum)
+			return
+		}
+	case 4:
+		at := h.data[4*i : 4*i+4]
+		if sum := int64(int32(binary.LittleEndian.Uint32(at))) + n; int64(int32(sum)) == sum {
+			binary.LittleEndian.PutUint32(at, uint32(sum))
+			return
+		}
+	default:
+		at := h.data[8*i : 8*i+8]
+		binary.LittleEndian.PutUint64(at, binary.LittleEndian.Uint64(at)+uint64(n))
 		return
 	}
-	h.base = lo
-	h.dense = make([]int64, int(hi)-int(lo)+1)
-	for _, c := range s {
-		h.dense[c.Bin-lo] = c.N
+	h.widen()
+	h.bump(i, n)
+}
+
+// at returns the i-th count of a run.
+func (h *Hist) at(i int) int64 {
+	switch h.width {
+	case 1:
+		return int64(int8(h.data[i]))
+	case 4:
+		return int64(int32(binary.LittleEndian.Uint32(h.data[4*i:])))
+	default:
+		return int64(binary.LittleEndian.Uint64(h.data[8*i:]))
 	}
-	h.sparse = nil
-	h.dense[bin-lo] += n
+}
+
+// size returns the number of counts of a run.
+func (h *Hist) size() int { return len(h.data) / int(h.width) }
+
+// widen makes the counts of a run four times as wide, or twice.
+func (h *Hist) widen() {
+	w := Hist{base: h.base, width: 4}
+	if h.width == 4 {
+		w.width = 8
+	}
+	w.data = make([]byte, h.size()*int(w.width))
+	for i := range h.size() {
+		if n := h.at(i); n != 0 {
+			w.bump(i, n)
+		}
+	}
+	*h = w
+}
+
+// cover makes h a run that holds the bins [lo, hi), and some more on the side on which it grows.
+func (h *Hist) cover(lo, hi int32) {
+	if h.width == 0 {
+		list := *h
+		if n := len(list.data) / 4; n > 0 {
+			first, _ := list.listed(0)
+			last, _ := list.listed(n - 1)
+			lo, hi = min(lo, first), max(hi, last+1)
+		}
+		*h = Hist{base: lo, width: 1, data: make([]byte, hi-lo)}
+		for i := range len(list.data) / 4 {
+			bin, n := list.listed(i)
+			h.bump(int(bin-lo), n)
+		}
+		return
+	}
+	size := int32(h.size())
+	if lo >= h.base && hi <= h.base+size {
+		return
+	}
+	room := max(8, size/4)
+	if lo < h.base {
+		lo = max(lo-room, 1-maxBin)
+	} else {
+		lo = h.base
+	}
+	if hi > h.base+size {
+		hi = min(hi+room, maxBin)
+	} else {
+		hi = h.base + size
+	}
+	data := make([]byte, int(hi-lo)*int(h.width))
+	copy(data[int(h.base-lo)*int(h.width):], h.data)
+	h.base, h.data = lo, data
 }
 
 // Each calls f for every bin with a count, in ascending order.
 func (h *Hist) Each(f func(bin int32, n int64)) {
-	for _, c := range h.sparse {
-		f(c.Bin, c.N)
+	if h.width == 0 {
+		for i := range len(h.data) / 4 {
+			f(h.listed(i))
+		}
+		return
 	}
-	for i, n := range h.dense {
-		if n != 0 {
+	for i := range h.size() {
+		if n := h.at(i); n != 0 {
 			f(h.base+int32(i), n)
 		}
 	}
@@ -85,41 +181,22 @@ func (h *Hist) Each(f func(bin int32, n int64)) {
 
 // Merge adds all counts of o.
 func (h *Hist) Merge(o *Hist) {
-	if o.dense == nil {
-		for _, c := range o.sparse {
-			h.Add(c.Bin, c.N)
+	if o.width != 0 {
+		from, to := o.ends()
+		if from == to {
+			return
+		}
+		h.cover(o.base+int32(from), o.base+int32(to))
+		for i := from; i < to; i++ {
+			if n := o.at(i); n != 0 {
+				h.bump(int(o.base-h.base)+i, n)
+			}
 		}
 		return
 	}
-	from, to := o.ends()
-	if from == to {
-		return
+	for i := range len(o.data) / 4 {
+		h.Add(o.listed(i))
 	}
-	h.cover(o.base+int32(from), o.base+int32(to))
-	d := h.dense[int(o.base)+from-int(h.base):]
-	for i, n := range o.dense[from:to] {
-		d[i] += n
-	}
-}
-
-// cover makes h a run that holds the bins [lo, hi).
-func (h *Hist) cover(lo, hi int32) {
-	if h.dense != nil && lo >= h.base && int(hi) <= int(h.base)+len(h.dense) {
-		return
-	}
-	if h.dense != nil {
-		lo, hi = min(lo, h.base), max(hi, h.base+int32(len(h.dense)))
-	} else if n := len(h.sparse); n > 0 {
-		lo, hi = min(lo, h.sparse[0].Bin), max(hi, h.sparse[n-1].Bin+1)
-	}
-	d := make([]int64, hi-lo)
-	if h.dense != nil {
-		copy(d[h.base-lo:], h.dense)
-	}
-	for _, c := range h.sparse {
-		d[c.Bin-lo] = c.N
-	}
-	h.base, h.dense, h.sparse = lo, d, nil
 }
 
 // Counts returns the bins with a count, ascending.
@@ -175,44 +252,58 @@ func (h *Hist) Rank(k int64) int32 {
 
 // Clear empties h and keeps its room.
 func (h *Hist) Clear() {
-	h.sparse = h.sparse[:0]
-	clear(h.dense)
+	if h.width == 0 {
+		h.data = h.data[:0]
+		return
+	}
+	clear(h.data)
 }
 
-// ends returns the part of dense between its outermost counts.
+// ends returns the part of a run between its outermost counts.
 func (h *Hist) ends() (from, to int) {
-	to = len(h.dense)
-	for from < to && h.dense[from] == 0 {
+	to = h.size()
+	for from < to && h.at(from) == 0 {
 		from++
 	}
-	for to > from && h.dense[to-1] == 0 {
+	for to > from && h.at(to-1) == 0 {
 		to--
 	}
 	return from, to
 }
 
-// Append encodes h as it stands: a list as pairs, a run as its counts. Equal histograms may differ in encoding; Counts is
-// the form to compare.
+// Forms of an encoded histogram.
+const (
+	formList   = iota // bins and counts
+	formRun           // counts of successive bins
+	formNarrow        // counts of successive bins, a byte each
+)
+
+// Append encodes h as it stands. Equal histograms may differ in encoding; Counts is the form to compare.
 func (h *Hist) Append(buf []byte) []byte {
-	if h.dense == nil {
-		buf = binary.AppendUvarint(buf, uint64(len(h.sparse))<<1)
+	if h.width == 0 {
+		n := len(h.data) / 4
+		buf = binary.AppendUvarint(buf, uint64(n)<<2|formList)
 		last := int32(0)
-		for _, c := range h.sparse {
-			buf = binary.AppendVarint(buf, int64(c.Bin-last))
-			buf = binary.AppendVarint(buf, c.N)
-			last = c.Bin
+		for i := range n {
+			bin, count := h.listed(i)
+			buf = binary.AppendVarint(buf, int64(bin-last))
+			buf = binary.AppendVarint(buf, count)
+			last = bin
 		}
 		return buf
 	}
 	from, to := h.ends()
-	buf = binary.AppendUvarint(buf, uint64(to-from)<<1|1)
+	form := uint64(formRun)
+	if h.width == 1 {
+		form = formNarrow
+	}
+	buf = binary.AppendUvarint(buf, uint64(to-from)<<2|form)
 	buf = binary.AppendVarint(buf, int64(h.base)+int64(from))
-	for _, n := range h.dense[from:to] {
-		if u := uint64(n<<1) ^ uint64(n>>63); u < 0x80 {
-			buf = append(buf, byte(u))
-		} else {
-			buf = binary.AppendUvarint(buf, u)
-		}
+	if h.width == 1 {
+		return append(buf, h.data[from:to]...)
+	}
+	for i := from; i < to; i++ {
+		buf = binary.AppendVarint(buf, h.at(i))
 	}
 	return buf
 }
@@ -221,54 +312,66 @@ func (h *Hist) Append(buf []byte) []byte {
 // them by.
 func (h *Hist) AddEncoded(b []byte) (rest []byte, ok bool) {
 	head, k := binary.Uvarint(b)
-	if k <= 0 || head>>1 > 1<<20 {
+	count := int(head >> 2)
+	if k <= 0 || head>>2 >= 2*maxBin {
 		return nil, false
 	}
 	b = b[k:]
-	count := int(head >> 1)
-	if head&1 == 0 {
-		bin := int64(0)
-		for range count {
-			d, k := binary.Varint(b)
+	bin := int64(0)
+	if form := head & 3; form != formList {
+		if bin, k = binary.Varint(b); k <= 0 || bin <= -maxBin || bin+int64(count) > maxBin {
+			return nil, false
+		}
+		b = b[k:]
+		if form == formNarrow {
+			return h.addNarrow(b, int32(bin), count)
+		}
+		for i := range count {
+			n, k := binary.Varint(b)
 			if k <= 0 {
 				return nil, false
 			}
-			n, k2 := binary.Varint(b[k:])
-			if k2 <= 0 {
-				return nil, false
-			}
-			b = b[k+k2:]
-			if bin += d; bin < -1<<20 || bin > 1<<20 {
-				return nil, false
-			}
-			if h != nil {
-				h.Add(int32(bin), n)
-			}
-		}
-		return b, true
-	}
-	base, k := binary.Varint(b)
-	if k <= 0 || base < -1<<20 || base > 1<<20 {
-		return nil, false
-	}
-	b = b[k:]
-	if h != nil && h.dense == nil && len(h.sparse) == 0 {
-		h.base, h.dense = int32(base), make([]int64, count)
-	}
-	for i := range count {
-		var u uint64
-		if len(b) > 0 && b[0] < 0x80 {
-			u, b = uint64(b[0]), b[1:]
-		} else {
-			var k int
-			if u, k = binary.Uvarint(b); k <= 0 {
-				return nil, false
-			}
 			b = b[k:]
+			if h != nil && n != 0 {
+				h.Add(int32(bin)+int32(i), n)
+			}
 		}
-		if u != 0 && h != nil {
-			h.Add(int32(base)+int32(i), int64(u>>1)^-int64(u&1))
+		return b, form == formRun
+	}
+	for range count {
+		d, k := binary.Varint(b)
+		if k <= 0 {
+			return nil, false
+		}
+		n, k2 := binary.Varint(b[k:])
+		if k2 <= 0 {
+			return nil, false
+		}
+		b = b[k+k2:]
+		if bin += d; bin <= -maxBin || bin >= maxBin {
+			return nil, false
+		}
+		if h != nil {
+			h.Add(int32(bin), n)
 		}
 	}
 	return b, true
+}
+
+func (h *Hist) addNarrow(b []byte, base int32, count int) (rest []byte, ok bool) {
+	if count > len(b) {
+		return nil, false
+	}
+	switch {
+	case h == nil:
+	case h.width == 0 && len(h.data) == 0:
+		*h = Hist{base: base, width: 1, data: append(make([]byte, 0, count), b[:count]...)}
+	default:
+		for i, c := range b[:count] {
+			if c != 0 {
+				h.Add(base+int32(i), int64(int8(c)))
+			}
+		}
+	}
+	return b[count:], true
 }

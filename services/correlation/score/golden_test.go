@@ -41,7 +41,7 @@ func npsSample(promoters, passives, detractors int64) *cell.Sample {
 	m := s.Measure[""]
 	for v, n := range map[int64]int64{10: promoters, 7: passives, 0: detractors} {
 		for range n {
-			m.Add(v, cell.Square(v), s.Bins.Of(v), 1)
+			m.Add(v, s.Bins.Of(v), 1)
 		}
 	}
 	return s

@@ -70,7 +70,7 @@ func sound(t testing.TB, id string, r score.Result) {
 func sampleOf(values []int64, resolution int64) *cell.Sample {
 	s := &cell.Sample{Interactions: map[string]int64{}, Measure: map[string]*cell.Moments{"": {}}, Bins: cell.NewBins(resolution)}
 	for _, v := range values {
-		s.Measure[""].Add(v, cell.Square(v), s.Bins.Of(v), 1)
+		s.Measure[""].Add(v, s.Bins.Of(v), 1)
 	}
 	return s
 }
@@ -98,7 +98,7 @@ func calls(s *cell.Sample, outcome string, waits ...int64) {
 		if s.Measure[outcome] == nil {
 			s.Measure[outcome] = new(cell.Moments)
 		}
-		s.Measure[outcome].Add(w, cell.Square(w), s.Bins.Of(w), 1)
+		s.Measure[outcome].Add(w, s.Bins.Of(w), 1)
 	}
 }
 

@@ -20,6 +20,7 @@ type scratch struct {
 	old, next, about entry
 	ctx              entry
 	buf              []byte
+	attributes       []uint32
 }
 
 // Apply implements fold.Machine: it folds one RecordedBatch of the subject ts.fact.<organisation>.<partition>.

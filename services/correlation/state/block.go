@@ -3,7 +3,6 @@ package state
 import (
 	"encoding/binary"
 	"errors"
-	"math"
 	"slices"
 
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
@@ -146,16 +145,6 @@ func (r *blockReader) uint() uint64 {
 	return v
 }
 
-// uint32 reads a symbol.
-func (r *blockReader) uint32() uint32 {
-	v := r.uint()
-	if v > math.MaxUint32 {
-		r.b, r.err = nil, errBlock
-		return 0
-	}
-	return uint32(v)
-}
-
 func (r *blockReader) int() int64 {
 	v, k := binary.Varint(r.b)
 	if k <= 0 {
@@ -253,36 +242,11 @@ func (b *block) each(measureSym uint32, f func(sym uint32, n, simulated int64, m
 
 // series holds the blocks of one touchpoint and breakdown value.
 type series struct {
-	key   [14]byte // organisation, touchpoint, breakdown, value: the part of the store's key before tier and bucket
-	epoch uint64
-	tiers [tiers]blocks
-	open  minute
-}
-
-// merge adds all of o; both are live.
-func (b *block) merge(o *block) {
-	for i := range o.outs {
-		from := &o.outs[i]
-		to := b.outcome(from.sym)
-		to.n += from.n
-		to.simulated += from.simulated
-		for j := range from.measures {
-			if m := &from.measures[j]; !m.IsZero() {
-				to.measure(m.sym).Merge(&m.Moments)
-			}
-		}
-	}
-}
-
-// clear leaves nothing counted in a live block, and keeps its room.
-func (b *block) clear() {
-	for i := range b.outs {
-		o := &b.outs[i]
-		o.n, o.simulated = 0, 0
-		for j := range o.measures {
-			o.measures[j].Clear()
-		}
-	}
+	key        [14]byte // organisation, touchpoint, breakdown, value: the part of the store's key before tier and bucket
+	epoch      uint64
+	tiers      [tiers]blocks
+	touchpoint *touchpoint
+	came       []uint32 // numbers of the contributions of the group that is being absorbed
 }
 
 // blocks are the blocks of one tier, ascending by bucket.
@@ -332,15 +296,10 @@ func (b *blocks) span(from, to int64) ([]int64, []*block) {
 	return b.buckets[i:j], b.blocks[i:j]
 }
 
-// over calls f with each block of a piece, the open minute too.
+// over calls f with each block of a piece.
 func (sr *series) over(p Piece, f func(bucket int64, b *block)) {
 	buckets, blocks := sr.tiers[p.Tier].span(p.From, p.To)
 	for i, b := range blocks {
 		f(buckets[i], b)
-	}
-	if m := &sr.open; m.since != 0 {
-		if bucket := m.buckets[p.Tier]; bucket >= p.From && bucket < p.To {
-			f(bucket, &m.block)
-		}
 	}
 }

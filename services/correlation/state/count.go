@@ -44,13 +44,20 @@ func (s *State) countInteraction(o *org, e *entry, k int64) {
 	if !e.has(flagContent) {
 		return
 	}
-	x := contribution{outcome: e.outcome, k: int8(k), counts: true, simulated: e.has(flagSimulated)}
+	x := contribution{k: int8(k), counts: true, simulated: e.has(flagSimulated)}
 	s.amounts = s.amounts[:0]
 	for i := range e.metrics {
 		s.amount(o, e.metrics[i].measure, e.metrics[i].v, k)
 	}
 	o.newest = max(o.newest, e.at)
-	s.pend(o, contextOf(e), x)
+	s.take(o, contextOf(e), x)
+}
+
+// take takes in a contribution in the making, and keeps it for the store.
+func (s *State) take(o *org, c context, x contribution) {
+	x.flush = s.flushes + 1
+	s.keep(o, c, &x)
+	s.pend(o, c, x)
 }
 
 // amount adds a value to the amounts of the contribution in the making; it reports whether the map declares its measure.
@@ -89,7 +96,7 @@ func (s *State) countAnswer(o *org, a, interaction *entry, k int64) {
 		return
 	}
 	o.newest = max(o.newest, c.at)
-	s.pend(o, c, contribution{outcome: c.outcome, k: int8(k), simulated: a.has(flagSimulated)})
+	s.take(o, c, contribution{k: int8(k), simulated: a.has(flagSimulated)})
 }
 
 func (s *State) countObservation(o *org, e *entry, k int64) {
@@ -98,5 +105,5 @@ func (s *State) countObservation(o *org, e *entry, k int64) {
 		return
 	}
 	o.newest = max(o.newest, e.at)
-	s.pend(o, contextOf(e), contribution{k: int8(k), simulated: e.has(flagSimulated), observed: true, n: e.n})
+	s.take(o, contextOf(e), contribution{k: int8(k), simulated: e.has(flagSimulated), observed: true, n: e.n})
 }

@@ -230,7 +230,7 @@ func (v *View) Without(f *Fact, sc Scope, measure string, span Span) *cell.Sampl
 		return s
 	}
 	if x, ok := f.Values[measure]; ok && s.Bins != nil {
-		take(f.Outcome, func(m *cell.Moments) { m.Add(x, cell.Square(x), s.Bins.Of(x), -1) })
+		take(f.Outcome, func(m *cell.Moments) { m.Add(x, s.Bins.Of(x), -1) })
 	}
 	return s
 }

@@ -26,7 +26,7 @@ type Digest struct {
 func (s *State) Digest(asOf time.Time) (Digest, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rollAll()
+	s.absorbAll()
 	d := Digest{Facts: s.counts.Facts, Lines: map[string]string{}}
 	h := sha256.New()
 	fmt.Fprintf(h, "touchstone state 1\nfacts %d %016x%016x\n", s.counts.Facts, s.set[0], s.set[1])

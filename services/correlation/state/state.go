@@ -100,15 +100,19 @@ type State struct {
 	epoch    uint64
 	failed   error // a cell of the store could not be read: the fold must stop
 
-	amounts []amount // of the contribution in the making
-	turns   []opened // open minutes, in the order in which they will be rolled at the latest
-	delta   []byte   // of the next flush
-	deltaAt int64    // time of the last contribution in it
-	deltaN  int      // contributions in it
-	queue   []place  // cells to be rewritten, oldest change first
-	empty   []place  // cells that are empty in the store
-	flushes uint64   // number of the last flush
-	oldest  uint64   // number of the oldest delta that may be in the store
+	amounts []amount      // of the contribution in the making
+	turns   []*touchpoint // with something the store's cells lack, in the order of their turns
+	credit  int           // towards the next turn, in parts of a cycle
+	pending int           // contributions not absorbed yet
+	spare   []*group
+	touched []*series // scratch of absorbing
+	starts  []uint32  // scratch of absorbing
+	delta   []byte    // of the next flush
+	deltaAt int64     // time of the last contribution in it
+	deltaN  int       // contributions in it
+	empty   []place   // cells that are empty in the store
+	flushes uint64    // number of the last flush
+	oldest  uint64    // number of the oldest delta that may be in the store
 	history []fold.Pair
 	removed [][]byte
 	changed chan struct{}
@@ -143,8 +147,15 @@ type org struct {
 type touchpoint struct {
 	name   string
 	sym    uint32
+	org    *org
 	epoch  uint64
 	series map[uint64]*series // breakdown<<32 | symbol of the value
+
+	groups  map[int64]*group // by minute
+	last    *group           // the group of the last contribution
+	pending int              // contributions in groups
+	changed []place          // cells that differ from the store's
+	since   uint64           // number of the first delta that the store's cells lack; 0 when they lack nothing
 }
 
 // place is where a changed block stands.
@@ -152,7 +163,6 @@ type place struct {
 	s      *series
 	tier   Tier
 	bucket int64
-	since  uint64 // the flush whose delta first holds what the store's copy lacks
 }
 
 // dayCache remembers on which day of the zone a quarter-hour falls.
@@ -183,8 +193,8 @@ func (s *State) reset() {
 	s.symbols = newSymbols()
 	s.orgs, s.orgNames = map[uint32]*org{}, map[string]*org{}
 	s.counts, s.set, s.position = Counts{}, [2]uint64{}, 0
-	s.amounts, s.turns, s.delta, s.queue, s.empty, s.history, s.removed = nil, nil, nil, nil, nil, nil, nil
-	s.flushes, s.oldest, s.deltaN = 0, 0, 0
+	s.turns, s.delta, s.empty, s.history, s.removed = nil, nil, nil, nil, nil
+	s.flushes, s.oldest, s.deltaN, s.credit, s.pending = 0, 0, 0, 0, 0
 	for t := range tiers {
 		s.horizons[t] = horizon(t, s.clock())
 	}
@@ -239,10 +249,6 @@ func (s *State) Load(st fold.Store) error {
 	if s.oldest == 0 {
 		s.oldest = s.flushes + 1
 	}
-	// Cells changed by a delta need every delta from the oldest on until they are rewritten.
-	for i := range s.queue {
-		s.queue[i].since = s.oldest
-	}
 	// Empty cells that no delta filled again are only in the store.
 	for _, p := range s.empty {
 		if b := p.s.tiers[p.tier].find(p.bucket); b != nil && !b.dirty && len(b.enc) == 0 {
@@ -281,7 +287,7 @@ func (s *State) loadCells() error {
 			return err
 		}
 		t := s.touchpoint(o, binary.BigEndian.Uint32(k[5:]))
-		sr := s.series(o, t, int(k[9]), binary.BigEndian.Uint32(k[10:]))
+		sr := s.series(t, int(k[9]), binary.BigEndian.Uint32(k[10:]))
 		tier, bucket := Tier(k[14]), int64(binary.BigEndian.Uint64(k[15:])^1<<63)
 		if tier >= tiers {
 			return errBlock
@@ -334,19 +340,19 @@ func (s *State) org(sym uint32) (*org, error) {
 func (s *State) touchpoint(o *org, sym uint32) *touchpoint {
 	t := o.touchpoints[sym]
 	if t == nil {
-		t = &touchpoint{name: s.symbols.name(sym), sym: sym, series: map[uint64]*series{}}
+		t = &touchpoint{name: s.symbols.name(sym), sym: sym, org: o, series: map[uint64]*series{}, groups: map[int64]*group{}}
 		o.touchpoints[sym] = t
 	}
 	return t
 }
 
-func (s *State) series(o *org, t *touchpoint, breakdown int, value uint32) *series {
+func (s *State) series(t *touchpoint, breakdown int, value uint32) *series {
 	k := uint64(breakdown)<<32 | uint64(value)
 	sr := t.series[k]
 	if sr == nil {
-		sr = new(series)
+		sr = &series{touchpoint: t}
 		sr.key[0] = keyCell
-		binary.BigEndian.PutUint32(sr.key[1:], o.sym)
+		binary.BigEndian.PutUint32(sr.key[1:], t.org.sym)
 		binary.BigEndian.PutUint32(sr.key[5:], t.sym)
 		sr.key[9] = byte(breakdown)
 		binary.BigEndian.PutUint32(sr.key[10:], value)
@@ -416,7 +422,7 @@ func (s *State) Flush(w *fold.Write) error {
 func (s *State) Prune() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rollAll()
+	s.absorbAll()
 	n := 0
 	for t := range tiers {
 		h := horizon(t, s.clock())

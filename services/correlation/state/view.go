@@ -17,9 +17,26 @@ type View struct {
 
 // View runs f with a view that does not change meanwhile. The fold waits: keep f short.
 func (s *State) View(organisation string, f func(v *View)) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.settle()()
 	f(&View{s: s, org: s.orgNames[organisation]})
+}
+
+// settle locks the state for reading, with nothing pending. Under a flood of facts, which may come between absorbing and
+// locking, it takes the lock for writing instead.
+func (s *State) settle() (unlock func()) {
+	for range 2 {
+		s.mu.RLock()
+		if s.pending == 0 {
+			return s.mu.RUnlock
+		}
+		s.mu.RUnlock()
+		s.mu.Lock()
+		s.absorbAll()
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	s.absorbAll()
+	return s.mu.Unlock
 }
 
 // Position returns the sequence in TS_FACT up to which facts are counted.
