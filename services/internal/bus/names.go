@@ -5,11 +5,9 @@ import "strings"
 // Streams. Their subjects are a documented contract: services/ARCHITECTURE.md.
 const (
 	StreamFact    = "TS_FACT"    // ts.fact.<organisation>.<partition>: recorded facts, one order
-	StreamScore   = "TS_SCORE"   // ts.score.<organisation>: score changes, in memory, 10 minutes
 	StreamParked  = "TS_PARKED"  // ts.parked.<stream>.<sequence>: messages that could not be processed
 	StreamRefused = "TS_REFUSED" // ts.refused.<organisation>.<source>: what ingest refused, the last of each source
 	StreamMap     = "TS_MAP"     // ts.map.<organisation>: every version of every map
-	StreamAudit   = "TS_AUDIT"   // ts.audit.>: who changed what
 
 	BucketKey    = "TS_KEY"    // hashes of API keys
 	BucketCursor = "TS_CURSOR" // how far imports have come

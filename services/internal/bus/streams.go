@@ -44,14 +44,10 @@ func streams() []jetstream.StreamConfig {
 	}
 	refused := file(StreamRefused, "ts.refused.>", "what ingest refused, the last of each source")
 	refused.MaxMsgsPerSubject, refused.Discard = 256, jetstream.DiscardOld
-	score := file(StreamScore, "ts.score.*", "score changes; derivable from facts")
-	score.Storage, score.MaxAge, score.Discard, score.MaxBytes = jetstream.MemoryStorage, 10*time.Minute, jetstream.DiscardOld, 64<<20
 	return []jetstream.StreamConfig{
 		file(StreamFact, "ts.fact.*.*", "recorded facts, in one order"),
-		score,
 		file(StreamParked, "ts.parked.>", "messages that could not be processed"),
 		refused,
 		file(StreamMap, "ts.map.*", "every version of every experience map"),
-		file(StreamAudit, "ts.audit.>", "who changed what"),
 	}
 }
