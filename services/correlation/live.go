@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
@@ -29,6 +31,7 @@ type generations struct {
 	log    *slog.Logger
 	park   func(context.Context, fold.Message, string) error
 	ready  func(ctx context.Context, m fold.Message) error // waits until the map of a message is known
+	tracer trace.Tracer
 	seen   func(took time.Duration, sets, bytes int)
 	run    func(name string, f func(context.Context) error)
 
@@ -51,13 +54,21 @@ const generationPrefix = "generation-"
 // machine is the state as a fold's machine that waits for the map each message was checked against.
 type machine struct {
 	*state.State
-	ready func(ctx context.Context, m fold.Message) error
-	ctx   context.Context
+	ready  func(ctx context.Context, m fold.Message) error
+	tracer trace.Tracer // nil for recounts, which are no part of anybody's request
+	ctx    context.Context
 }
 
+// Apply folds a message. A message with the trace of a request gets a span that links to it: it has many causes, and only
+// the first one sampled is named in its header.
 func (m machine) Apply(msg fold.Message) error {
 	if err := m.ready(m.ctx, msg); err != nil {
 		return errors.Join(fold.ErrStore, err)
+	}
+	if link, ok := bus.Link(msg.Header); ok && m.tracer != nil {
+		_, span := m.tracer.Start(m.ctx, "fold "+bus.StreamFact, trace.WithNewRoot(), trace.WithLinks(link), trace.WithSpanKind(trace.SpanKindConsumer),
+			trace.WithAttributes(attribute.String("messaging.system", "nats"), attribute.String("messaging.destination.name", bus.StreamFact), attribute.Int64("messaging.message.sequence", int64(msg.Sequence))))
+		defer span.End()
 	}
 	return m.State.Apply(msg)
 }
@@ -71,10 +82,11 @@ func (g *generations) open(ctx context.Context, name string, number uint64, live
 	s := state.New(g.maps, g.clock)
 	cfg := fold.Config{
 		JS: g.js, Stream: bus.StreamFact, Store: st, Log: g.log.With("generation", name),
-		Machine: machine{s, g.ready, ctx},
+		Machine: machine{State: s, ready: g.ready, ctx: ctx},
 	}
 	if live {
 		cfg.Park, cfg.Flushed = g.park, g.seen
+		cfg.Machine = machine{State: s, ready: g.ready, tracer: g.tracer, ctx: ctx}
 	}
 	return &generation{number: number, state: s, store: st, fold: fold.New(cfg), stop: make(chan struct{}), done: make(chan struct{})}, nil
 }

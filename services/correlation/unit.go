@@ -52,7 +52,7 @@ func start(ctx context.Context, env *host.Env) error {
 
 	counts := newCountings(env.Maps)
 	gens := &generations{
-		js: env.Bus.JS(), stores: stores, clock: env.Clock, log: env.Log, ready: counts.known, run: env.Go,
+		js: env.Bus.JS(), stores: stores, clock: env.Clock, log: env.Log, ready: counts.known, tracer: env.Tracer, run: env.Go,
 		maps: func(org string) (*state.Counting, error) {
 			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()

@@ -46,10 +46,25 @@ func NewTelemetry(ctx context.Context, endpoint, version string) (*Telemetry, er
 		if err != nil {
 			return nil, fmt.Errorf("traces: %w", err)
 		}
-		t.sdk = sdktrace.NewTracerProvider(sdktrace.WithBatcher(x), sdktrace.WithResource(res), sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0.01))))
+		t.sdk = sdktrace.NewTracerProvider(sdktrace.WithBatcher(x), sdktrace.WithResource(res), sdktrace.WithSampler(sdktrace.ParentBased(linked{sdktrace.TraceIDRatioBased(sampled)})))
 		t.tracers = t.sdk
 	}
 	return t, nil
+}
+
+// sampled is the share of requests that are traced when their caller does not say.
+const sampled = 0.01
+
+// linked samples what links to something sampled, so that the handling of a batch is in the traces of its causes.
+type linked struct{ sdktrace.Sampler }
+
+func (l linked) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	for i := range p.Links {
+		if p.Links[i].SpanContext.IsSampled() {
+			return sdktrace.SamplingResult{Decision: sdktrace.RecordAndSample}
+		}
+	}
+	return l.Sampler.ShouldSample(p)
 }
 
 // Traced reports whether traces go anywhere.
