@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -19,6 +20,7 @@ import (
 type service struct {
 	rec     *Recorder
 	imports *imports
+	log     *slog.Logger
 }
 
 // window is how many batches of one stream may wait for the disk.
@@ -143,7 +145,10 @@ func (s *service) answer(ctx context.Context, ss grpc.ServerStream, answers <-ch
 		if err == nil {
 			buf = appendResults(buf, 2, a.t)
 		} else {
-			buf = s.appendError(buf, err)
+			if fault.KindOf(err) == fault.Internal {
+				s.log.ErrorContext(ctx, "a batch could not be recorded", "error", err)
+			}
+			buf = appendError(buf, err)
 		}
 		if err := ss.SendMsg(rawgrpc.NewFrame(buf)); err != nil {
 			cancel()
@@ -156,36 +161,11 @@ func (s *service) answer(ctx context.Context, ss grpc.ServerStream, answers <-ch
 }
 
 // appendError encodes a refused batch: what the caller may know, and when to try again.
-func (s *service) appendError(buf []byte, err error) []byte {
-	r := &ingestv1.Refusal{Reason: ingestv1.Reason_REASON_UNAVAILABLE, Message: "something went wrong inside; the log says what", Remedy: "send the batch again; doubles are found"}
-	retry := uint64(1000)
-	var f *fault.Error
-	if errors.As(err, &f) && f.Kind != fault.Internal {
-		r.Message = f.Message
-		if len(f.Violations) > 0 {
-			r.Field, r.Message, r.Remedy = f.Violations[0].Field, f.Violations[0].Message, f.Violations[0].Remedy
-		}
-		switch f.Kind {
-		case fault.Exhausted:
-			r.Reason = ingestv1.Reason_REASON_RATE
-			if errors.Is(err, errNoSpace) {
-				r.Reason = ingestv1.Reason_REASON_NO_SPACE
-			}
-		case fault.Unavailable:
-		case fault.Denied, fault.Unauthenticated:
-			r.Reason, r.Remedy, retry = ingestv1.Reason_REASON_FORBIDDEN, "use a key of this organisation and source", 0
-		case fault.NotFound:
-			r.Reason, r.Remedy, retry = ingestv1.Reason_REASON_NOT_IN_MAP, "apply a map", 0
-		default:
-			r.Reason, retry = ingestv1.Reason_REASON_INVALID, 0
-		}
-		if f.RetryAfter > 0 {
-			retry = uint64(f.RetryAfter.Milliseconds())
-		}
-	}
-	buf = appendMessage(buf, 3, r)
+func appendError(buf []byte, err error) []byte {
+	why, retry := refusalOf(err)
+	buf = appendMessage(buf, 3, why)
 	if retry > 0 {
-		buf = protowire.AppendVarint(protowire.AppendTag(buf, 4, protowire.VarintType), retry)
+		buf = protowire.AppendVarint(protowire.AppendTag(buf, 4, protowire.VarintType), uint64(retry.Milliseconds()))
 	}
 	return buf
 }

@@ -20,8 +20,6 @@ import (
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/admit"
 )
 
-type refusal = *ingestv1.Refusal
-
 // Recorder is the one path of all facts, whatever entrance they took: check, pseudonymise, group, write to disk, answer.
 type Recorder struct {
 	admitter *admit.Admitter
@@ -87,31 +85,49 @@ func (r *Recorder) submit(ctx context.Context, p access.Principal, request []byt
 	if err != nil {
 		var lim *wire.LimitError
 		if errors.As(err, &lim) {
-			return nil, fault.Field("facts", lim.Error(), "send smaller batches: at most 256 KiB and 1,000 facts")
+			err = fault.Field("facts", lim.Error(), "send smaller batches: at most 256 KiB and 1,000 facts")
+		} else {
+			err = fault.Wrap(fault.Invalid, err, "the bytes are no PublishRequest")
 		}
-		return nil, fault.Wrap(fault.Invalid, err, "the bytes are no PublishRequest")
+		return nil, r.refused("", "", 1, err)
 	}
 	org, source, err := r.identify(p, head)
 	if err != nil {
-		return nil, err
+		return nil, r.refused("", "", max(1, head.Facts), err)
 	}
+	m, err := r.admits(org, source, head)
+	if err != nil {
+		return nil, r.refused(org, source, max(1, head.Facts), err)
+	}
+	return r.draft(ctx, m, org, source, head, request)
+}
+
+// admits says whether a request may be drafted now, and by which map.
+func (r *Recorder) admits(org, source string, head wire.Request) (*expmap.Map, error) {
 	m := r.maps.Current(org)
-	if m == nil {
+	switch {
+	case m == nil:
 		return nil, fault.New(fault.NotFound, "organisation %q has no map: apply one with `touchstone apply`", org)
-	}
-	if head.Facts == 0 {
+	case head.Facts == 0:
 		return nil, fault.Field("facts", "there is none", "send at least one fact")
-	}
-	if len(head.ImportID) > 0 && !importRule.Match(head.ImportID) {
+	case len(head.ImportID) > 0 && !importRule.Match(head.ImportID):
 		return nil, fault.Field("import_id", "it has other characters than a-z 0-9 and -, or more than 64", "choose another import id")
 	}
 	if err := r.space.admit(); err != nil {
 		return nil, err
 	}
-	if err := r.limiter.take(org, source, head.Facts); err != nil {
-		return nil, err
+	return m, r.limiter.take(org, source, head.Facts)
+}
+
+// refused counts the facts of a request that is refused as a whole, and lists it where it is known whose it is. What may be
+// sent again unchanged is only counted: its publisher will.
+func (r *Recorder) refused(org, source string, facts int, err error) error {
+	why, retry := refusalOf(err)
+	r.refusals.count(why, facts)
+	if org != "" && retry == 0 {
+		r.refusals.list(org, source, "", why)
 	}
-	return r.draft(ctx, m, org, source, head, request)
+	return err
 }
 
 func (r *Recorder) draft(ctx context.Context, m *expmap.Map, org, source string, head wire.Request, request []byte) (*ticket, error) {

@@ -48,8 +48,17 @@ func newRefusals(env *host.Env) (*refusals, error) {
 
 // add notes a refusal. organisation and source are valid ids that the caller may use; id is empty when it was not readable.
 func (r *refusals) add(organisation, source, id string, why *ingestv1.Refusal) {
+	r.count(why, 1)
+	r.list(organisation, source, id, why)
+}
+
+// count counts n facts that were refused for one reason.
+func (r *refusals) count(why *ingestv1.Refusal, n int) {
 	reason := strings.ToLower(strings.TrimPrefix(why.GetReason().String(), "REASON_"))
-	r.counter.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", reason)))
+	r.counter.Add(context.Background(), int64(n), metric.WithAttributes(attribute.String("reason", reason)))
+}
+
+func (r *refusals) list(organisation, source, id string, why *ingestv1.Refusal) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := refusedKey{organisation, source}
@@ -92,9 +101,7 @@ func (r *refusals) run(ctx context.Context) error {
 func (r *refusals) write(ctx context.Context) {
 	r.mu.Lock()
 	open := r.open
-	if len(open) > 0 {
-		r.open = map[refusedKey]*ingestv1.RefusedBatch{}
-	}
+	r.open = map[refusedKey]*ingestv1.RefusedBatch{}
 	r.mu.Unlock()
 	for k, b := range open {
 		data, err := proto.Marshal(b)

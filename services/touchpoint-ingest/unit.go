@@ -78,10 +78,14 @@ func start(_ context.Context, env *host.Env) error {
 	env.Go("refusals", refused.run)
 	env.Go("space", sp.run)
 	env.Health("space", func(context.Context) error { return sp.admit() })
-	(&service{rec: rec, imports: newImports(env)}).register(env.GRPC)
+	(&service{rec: rec, imports: newImports(env), log: env.Log}).register(env.GRPC)
 	RegisterMapService(env)
 	registerHTTP(env, rec, env.Guard)
-	env.Go("NATS requests", func(ctx context.Context) error { return serveNATS(ctx, env, rec) })
+	hatch, err := openHatch(env, rec)
+	if err != nil {
+		return err
+	}
+	env.Go("NATS requests", hatch.serve)
 	return nil
 }
 
