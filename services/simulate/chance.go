@@ -47,18 +47,3 @@ func (c chance) poisson(mean float64) int {
 	}
 	return n
 }
-
-// pick chooses an index by weight.
-func (c chance) pick(weights []float64) int {
-	sum := 0.0
-	for _, w := range weights {
-		sum += w
-	}
-	at := c.Float64() * sum
-	for i, w := range weights {
-		if at -= w; at < 0 {
-			return i
-		}
-	}
-	return len(weights) - 1
-}

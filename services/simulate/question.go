@@ -31,8 +31,15 @@ var aspects = []struct {
 	part  string
 	about aspect
 }{
-	{"wait", waiting}, {"knew", people}, {"agent", people}, {"staff", people}, {"friend", people},
-	{"resolv", solving}, {"solved", solving}, {"punctual", timing}, {"on_time", timing},
+	{"wait", waiting},
+	{"knew", people},
+	{"agent", people},
+	{"staff", people},
+	{"friend", people},
+	{"resolv", solving},
+	{"solved", solving},
+	{"punctual", timing},
+	{"on_time", timing},
 }
 
 func questionOf(q *expmap.Question) question {

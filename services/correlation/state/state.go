@@ -10,7 +10,6 @@ import (
 	"maps"
 	"math/bits"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -386,12 +385,6 @@ func (s *State) bins(o *org, sym uint32) *cell.Bins {
 	b := cell.NewBins(res)
 	o.measures[sym] = b
 	return b
-}
-
-// attributeOf returns the attribute's id of a symbol "key=value".
-func attributeOf(keyValue string) string {
-	k, _, _ := strings.Cut(keyValue, "=")
-	return k
 }
 
 // Flush implements fold.Machine.

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -21,16 +22,37 @@ func (b *Bus) EnsureStreams(ctx context.Context) error { return b.EnsureReplicat
 func (b *Bus) EnsureReplicated(ctx context.Context, replicas int) error {
 	for _, c := range streams() {
 		c.Replicas = replicas
-		if _, err := b.js.CreateOrUpdateStream(ctx, c); err != nil {
+		err := ask(ctx, func(ctx context.Context) error {
+			_, err := b.js.CreateOrUpdateStream(ctx, c)
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("stream %s: %w", c.Name, err)
 		}
 	}
 	for _, name := range []string{BucketKey, BucketCursor} {
-		if _, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: name, Storage: jetstream.FileStorage, Replicas: replicas}); err != nil {
+		err := ask(ctx, func(ctx context.Context) error {
+			_, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: name, Storage: jetstream.FileStorage, Replicas: replicas})
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("bucket %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// ask repeats a request that gets no answer: one sent just before a server ends is lost, and nobody would say so.
+func ask(ctx context.Context, request func(context.Context) error) (err error) {
+	for range 3 {
+		once, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err = request(once)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
 }
 
 func streams() []jetstream.StreamConfig {

@@ -60,6 +60,7 @@ type Fold struct {
 	applied atomic.Uint64 // last sequence applied, flushed or not
 	last    atomic.Uint64 // last sequence known to be in the stream
 	loaded  atomic.Bool
+	trouble atomic.Pointer[restart]
 	exec    chan func()
 	// Below: of the goroutine in Run.
 	stream    jetstream.Stream
@@ -120,30 +121,58 @@ func (f *Fold) RunTo(ctx context.Context, sequence uint64) error {
 
 func (f *Fold) run(ctx context.Context, upTo uint64) error {
 	var at uint64
-	for tries := 0; ; tries++ {
+	var wait time.Duration
+	for {
 		err := f.life(ctx, upTo)
-		var again *restart
-		if errors.As(err, &again) {
-			if f.Applied() != at {
-				at, tries = f.Applied(), 0
-			}
-			if tries >= 5 {
-				return fmt.Errorf("fold: no way on from message %d: %w", at, err)
-			}
-			f.cfg.Log.Warn("fold begins again from its last flush", "stream", f.cfg.Stream, "reason", again.reason)
-			continue
-		}
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
 			return nil
 		}
-		return err
+		var again *restart
+		if !errors.As(err, &again) {
+			return err
+		}
+		// The stream is away, was replaced or told nonsense: none of it is the end of a fold. It tries again, ever more slowly
+		// while it gets nowhere, and says so.
+		if f.Applied() != at {
+			at, wait = f.Applied(), 0
+		}
+		f.trouble.Store(again)
+		f.cfg.Log.Warn("fold begins again from its last flush", "stream", f.cfg.Stream, "reason", again.reason)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+		wait = min(max(2*wait, firstWait), longestWait)
 	}
+}
+
+// Waits between lives that got nowhere.
+const (
+	firstWait   = 50 * time.Millisecond
+	longestWait = 5 * time.Second
+)
+
+// Trouble returns why the fold does not get on at the moment, nil when it does.
+func (f *Fold) Trouble() error {
+	if r := f.trouble.Load(); r != nil {
+		return r
+	}
+	return nil
 }
 
 // restart asks for another life: load the last commit, go on from there.
 type restart struct{ reason string }
 
 func (r *restart) Error() string { return r.reason }
+
+// away makes an error of the stream a reason to begin again, unless it is the caller who has had enough.
+func away(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &restart{err.Error()}
+}
 
 func (f *Fold) life(ctx context.Context, upTo uint64) error {
 	if !f.warm {
@@ -158,7 +187,7 @@ func (f *Fold) life(ctx context.Context, upTo uint64) error {
 	}
 	rd, err := newReader(ctx, f.stream, f.Applied()+1, f.cfg.Log)
 	if err != nil {
-		return err
+		return away(ctx, err)
 	}
 	defer rd.stop()
 
@@ -205,7 +234,10 @@ func (f *Fold) life(ctx context.Context, upTo uint64) error {
 			}
 		}
 		if r.err != nil {
-			return errors.Join(f.flush(), r.err)
+			if err := f.flush(); err != nil {
+				return err
+			}
+			return r.err
 		}
 		if err := f.apply(ctx, r); err != nil {
 			return err
@@ -237,7 +269,7 @@ func (f *Fold) end(ctx context.Context) error {
 func (f *Fold) recover(ctx context.Context) error {
 	stream, err := f.cfg.JS.Stream(ctx, f.cfg.Stream)
 	if err != nil {
-		return fmt.Errorf("fold: opening stream %s: %w", f.cfg.Stream, err)
+		return away(ctx, fmt.Errorf("opening stream %s: %w", f.cfg.Stream, err))
 	}
 	info := stream.CachedInfo()
 	pos, err := f.cfg.Store.Position()
@@ -247,7 +279,7 @@ func (f *Fold) recover(ctx context.Context) error {
 	if !pos.IsZero() {
 		why, err := f.differs(ctx, stream, info, pos)
 		if err != nil {
-			return err
+			return away(ctx, fmt.Errorf("reading message %d: %w", pos.Sequence, err))
 		}
 		if why != "" {
 			f.cfg.Log.Warn("fold starts from the base of its stream", "stream", f.cfg.Stream, "reason", why)
@@ -276,6 +308,7 @@ func (f *Fold) recover(ctx context.Context) error {
 	f.last.Store(info.State.LastSeq)
 	f.stream = stream
 	f.loaded.Store(true)
+	f.trouble.Store(nil)
 	return nil
 }
 
@@ -322,7 +355,7 @@ func (f *Fold) apply(ctx context.Context, r read) error {
 			var p *panicked
 			if f.cfg.Park != nil {
 				if perr := f.cfg.Park(ctx, m, err.Error()); perr != nil {
-					return fmt.Errorf("fold: parking message %d: %w", m.Sequence, perr)
+					return away(ctx, fmt.Errorf("parking message %d: %w", m.Sequence, perr))
 				}
 			}
 			f.cfg.Log.Error("message parked", "stream", f.cfg.Stream, "sequence", m.Sequence, "reason", err)

@@ -53,7 +53,6 @@ func newGRPC(h *host) (*grpcServer, error) {
 		grpc.InTapHandle(e.admit),
 		grpc.UnaryInterceptor(e.unary),
 		grpc.StreamInterceptor(e.stream),
-		grpc.SharedWriteBuffer(true),
 		grpc.InitialWindowSize(4 << 20), grpc.InitialConnWindowSize(8 << 20),
 	}
 	if h.opt.Telemetry.Traced() {

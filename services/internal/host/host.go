@@ -277,11 +277,11 @@ func (h *host) env(ctx context.Context, u Unit, mux *http.ServeMux) (*Env, error
 		KeyDir: filepath.Join(h.opt.DataDir, "keys"), Config: h.opt.Config.Section,
 		HTTP: mux, GRPC: h.grpc, Access: h.keys, Guard: h.guard, Maps: h.maps,
 		Metrics: h.opt.Telemetry.Meter(u.Name), Tracer: h.opt.Telemetry.Tracer(u.Name),
-		Peer:       h.peer,
-		Go:         func(name string, f func(context.Context) error) { h.Go(ctx, u.Name+": "+name, f) },
-		Health:     func(name string, f func(context.Context) error) { h.health.add(u.Name+": "+name, f) },
-		OnStop:     func(name string, f func(context.Context) error) { h.onStop(u.Name+": "+name, f) },
-		MendBus:    h.opt.MendBus,
+		Peer:    h.peer,
+		Go:      func(name string, f func(context.Context) error) { h.Go(ctx, u.Name+": "+name, f) },
+		Health:  func(name string, f func(context.Context) error) { h.health.add(u.Name+": "+name, f) },
+		OnStop:  func(name string, f func(context.Context) error) { h.onStop(u.Name+": "+name, f) },
+		MendBus: h.opt.MendBus,
 	}, nil
 }
 
