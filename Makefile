@@ -32,7 +32,7 @@ help: ## Print this
 ##@ Run
 .PHONY: build
 build: ## Build bin/touchstone
-	go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/touchstone ./services/cmd/touchstone
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/touchstone ./services/cmd/touchstone
 
 .PHONY: run
 run: build ## Run Touchstone on the airport's survey and a simulated call centre, data in .data; Ctrl-C stops

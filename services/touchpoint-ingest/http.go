@@ -105,8 +105,10 @@ func isFacts(content string) bool {
 }
 
 func unsupported() *cloudevent.Error {
-	return &cloudevent.Error{Fault: cloudevent.Unsupported, Message: "The content type is none that is read here.",
-		Remedy: "Send CloudEvents 1.0 as application/cloudevents+json (or +protobuf, or -batch), or with ce- headers; or a PublishRequest as application/x-protobuf."}
+	return &cloudevent.Error{
+		Fault: cloudevent.Unsupported, Message: "The content type is none that is read here.",
+		Remedy: "Send CloudEvents 1.0 as application/cloudevents+json (or +protobuf, or -batch), or with ce- headers; or a PublishRequest as application/x-protobuf.",
+	}
 }
 
 // readBody reads a body up to the limit, before and after decompression.

@@ -2146,80 +2146,6 @@ func (x *Effect) GetAfter() *Score {
 	return nil
 }
 
-// ScoresChanged is one message of the stream TS_SCORE (subject ts.score.<organisation>): the series that changed since
-// the message before, with the newest values.
-type ScoresChanged struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Organisation id.
-	Organisation string `protobuf:"bytes,1,opt,name=organisation,proto3" json:"organisation,omitempty"`
-	// Sequence in the stream TS_FACT up to which facts are counted.
-	Position uint64 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
-	// Changed scores.
-	Scores []*Score `protobuf:"bytes,3,rep,name=scores,proto3" json:"scores,omitempty"`
-	// True when only facts of history changed them: no alert may follow.
-	History       bool `protobuf:"varint,4,opt,name=history,proto3" json:"history,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ScoresChanged) Reset() {
-	*x = ScoresChanged{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[27]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ScoresChanged) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ScoresChanged) ProtoMessage() {}
-
-func (x *ScoresChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[27]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ScoresChanged.ProtoReflect.Descriptor instead.
-func (*ScoresChanged) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{27}
-}
-
-func (x *ScoresChanged) GetOrganisation() string {
-	if x != nil {
-		return x.Organisation
-	}
-	return ""
-}
-
-func (x *ScoresChanged) GetPosition() uint64 {
-	if x != nil {
-		return x.Position
-	}
-	return 0
-}
-
-func (x *ScoresChanged) GetScores() []*Score {
-	if x != nil {
-		return x.Scores
-	}
-	return nil
-}
-
-func (x *ScoresChanged) GetHistory() bool {
-	if x != nil {
-		return x.History
-	}
-	return false
-}
-
 var File_touchstone_score_v1_score_proto protoreflect.FileDescriptor
 
 const file_touchstone_score_v1_score_proto_rawDesc = "" +
@@ -2381,12 +2307,7 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\x04fact\x18\x05 \x01(\v2 .touchstone.fact.v1.RecordedFactR\x04fact\"n\n" +
 	"\x06Effect\x122\n" +
 	"\x06before\x18\x01 \x01(\v2\x1a.touchstone.score.v1.ScoreR\x06before\x120\n" +
-	"\x05after\x18\x02 \x01(\v2\x1a.touchstone.score.v1.ScoreR\x05after\"\x9d\x01\n" +
-	"\rScoresChanged\x12\"\n" +
-	"\forganisation\x18\x01 \x01(\tR\forganisation\x12\x1a\n" +
-	"\bposition\x18\x02 \x01(\x04R\bposition\x122\n" +
-	"\x06scores\x18\x03 \x03(\v2\x1a.touchstone.score.v1.ScoreR\x06scores\x12\x18\n" +
-	"\ahistory\x18\x04 \x01(\bR\ahistory*\x8d\x01\n" +
+	"\x05after\x18\x02 \x01(\v2\x1a.touchstone.score.v1.ScoreR\x05after*\x8d\x01\n" +
 	"\x06Window\x12\x16\n" +
 	"\x12WINDOW_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tWINDOW_5M\x10\x01\x12\r\n" +
@@ -2440,7 +2361,7 @@ func file_touchstone_score_v1_score_proto_rawDescGZIP() []byte {
 }
 
 var file_touchstone_score_v1_score_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_touchstone_score_v1_score_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_touchstone_score_v1_score_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_touchstone_score_v1_score_proto_goTypes = []any{
 	(Window)(0),                    // 0: touchstone.score.v1.Window
 	(Step)(0),                      // 1: touchstone.score.v1.Step
@@ -2472,30 +2393,29 @@ var file_touchstone_score_v1_score_proto_goTypes = []any{
 	(*FactStory)(nil),              // 27: touchstone.score.v1.FactStory
 	(*Delivery)(nil),               // 28: touchstone.score.v1.Delivery
 	(*Effect)(nil),                 // 29: touchstone.score.v1.Effect
-	(*ScoresChanged)(nil),          // 30: touchstone.score.v1.ScoresChanged
-	(*timestamppb.Timestamp)(nil),  // 31: google.protobuf.Timestamp
-	(*v1.RecordedFact)(nil),        // 32: touchstone.fact.v1.RecordedFact
-	(v1.Kind)(0),                   // 33: touchstone.fact.v1.Kind
-	(*v1.InteractionRef)(nil),      // 34: touchstone.fact.v1.InteractionRef
+	(*timestamppb.Timestamp)(nil),  // 30: google.protobuf.Timestamp
+	(*v1.RecordedFact)(nil),        // 31: touchstone.fact.v1.RecordedFact
+	(v1.Kind)(0),                   // 32: touchstone.fact.v1.Kind
+	(*v1.InteractionRef)(nil),      // 33: touchstone.fact.v1.InteractionRef
 }
 var file_touchstone_score_v1_score_proto_depIdxs = []int32{
 	3,  // 0: touchstone.score.v1.ScoreRef.scope:type_name -> touchstone.score.v1.Scope
 	0,  // 1: touchstone.score.v1.ScoreRef.window:type_name -> touchstone.score.v1.Window
-	31, // 2: touchstone.score.v1.ScoreRef.from:type_name -> google.protobuf.Timestamp
-	31, // 3: touchstone.score.v1.ScoreRef.to:type_name -> google.protobuf.Timestamp
+	30, // 2: touchstone.score.v1.ScoreRef.from:type_name -> google.protobuf.Timestamp
+	30, // 3: touchstone.score.v1.ScoreRef.to:type_name -> google.protobuf.Timestamp
 	4,  // 4: touchstone.score.v1.Score.ref:type_name -> touchstone.score.v1.ScoreRef
 	6,  // 5: touchstone.score.v1.Score.interval:type_name -> touchstone.score.v1.Interval
-	31, // 6: touchstone.score.v1.Score.from:type_name -> google.protobuf.Timestamp
-	31, // 7: touchstone.score.v1.Score.to:type_name -> google.protobuf.Timestamp
-	31, // 8: touchstone.score.v1.Score.as_of:type_name -> google.protobuf.Timestamp
-	31, // 9: touchstone.score.v1.Score.newest_fact_at:type_name -> google.protobuf.Timestamp
+	30, // 6: touchstone.score.v1.Score.from:type_name -> google.protobuf.Timestamp
+	30, // 7: touchstone.score.v1.Score.to:type_name -> google.protobuf.Timestamp
+	30, // 8: touchstone.score.v1.Score.as_of:type_name -> google.protobuf.Timestamp
+	30, // 9: touchstone.score.v1.Score.newest_fact_at:type_name -> google.protobuf.Timestamp
 	4,  // 10: touchstone.score.v1.GetScoreRequest.ref:type_name -> touchstone.score.v1.ScoreRef
 	5,  // 11: touchstone.score.v1.GetScoreResponse.score:type_name -> touchstone.score.v1.Score
 	4,  // 12: touchstone.score.v1.BatchGetScoresRequest.refs:type_name -> touchstone.score.v1.ScoreRef
 	5,  // 13: touchstone.score.v1.BatchGetScoresResponse.scores:type_name -> touchstone.score.v1.Score
 	0,  // 14: touchstone.score.v1.Filter.window:type_name -> touchstone.score.v1.Window
-	31, // 15: touchstone.score.v1.Filter.from:type_name -> google.protobuf.Timestamp
-	31, // 16: touchstone.score.v1.Filter.to:type_name -> google.protobuf.Timestamp
+	30, // 15: touchstone.score.v1.Filter.from:type_name -> google.protobuf.Timestamp
+	30, // 16: touchstone.score.v1.Filter.to:type_name -> google.protobuf.Timestamp
 	11, // 17: touchstone.score.v1.ListScoresRequest.filter:type_name -> touchstone.score.v1.Filter
 	5,  // 18: touchstone.score.v1.ListScoresResponse.scores:type_name -> touchstone.score.v1.Score
 	4,  // 19: touchstone.score.v1.GetSeriesRequest.ref:type_name -> touchstone.score.v1.ScoreRef
@@ -2509,42 +2429,41 @@ var file_touchstone_score_v1_score_proto_depIdxs = []int32{
 	5,  // 27: touchstone.score.v1.ExplainScoreResponse.score:type_name -> touchstone.score.v1.Score
 	21, // 28: touchstone.score.v1.ExplainScoreResponse.quantities:type_name -> touchstone.score.v1.Quantity
 	22, // 29: touchstone.score.v1.ExplainScoreResponse.cells:type_name -> touchstone.score.v1.Cell
-	31, // 30: touchstone.score.v1.Cell.from:type_name -> google.protobuf.Timestamp
+	30, // 30: touchstone.score.v1.Cell.from:type_name -> google.protobuf.Timestamp
 	4,  // 31: touchstone.score.v1.ListFactsRequest.ref:type_name -> touchstone.score.v1.ScoreRef
-	32, // 32: touchstone.score.v1.ListFactsResponse.facts:type_name -> touchstone.fact.v1.RecordedFact
-	33, // 33: touchstone.score.v1.GetFactRequest.kind:type_name -> touchstone.fact.v1.Kind
-	34, // 34: touchstone.score.v1.GetFactRequest.interaction:type_name -> touchstone.fact.v1.InteractionRef
+	31, // 32: touchstone.score.v1.ListFactsResponse.facts:type_name -> touchstone.fact.v1.RecordedFact
+	32, // 33: touchstone.score.v1.GetFactRequest.kind:type_name -> touchstone.fact.v1.Kind
+	33, // 34: touchstone.score.v1.GetFactRequest.interaction:type_name -> touchstone.fact.v1.InteractionRef
 	27, // 35: touchstone.score.v1.GetFactResponse.stories:type_name -> touchstone.score.v1.FactStory
 	28, // 36: touchstone.score.v1.FactStory.deliveries:type_name -> touchstone.score.v1.Delivery
-	32, // 37: touchstone.score.v1.FactStory.current:type_name -> touchstone.fact.v1.RecordedFact
+	31, // 37: touchstone.score.v1.FactStory.current:type_name -> touchstone.fact.v1.RecordedFact
 	29, // 38: touchstone.score.v1.FactStory.effects:type_name -> touchstone.score.v1.Effect
-	31, // 39: touchstone.score.v1.Delivery.recorded_at:type_name -> google.protobuf.Timestamp
+	30, // 39: touchstone.score.v1.Delivery.recorded_at:type_name -> google.protobuf.Timestamp
 	2,  // 40: touchstone.score.v1.Delivery.verdict:type_name -> touchstone.score.v1.Verdict
-	32, // 41: touchstone.score.v1.Delivery.fact:type_name -> touchstone.fact.v1.RecordedFact
+	31, // 41: touchstone.score.v1.Delivery.fact:type_name -> touchstone.fact.v1.RecordedFact
 	5,  // 42: touchstone.score.v1.Effect.before:type_name -> touchstone.score.v1.Score
 	5,  // 43: touchstone.score.v1.Effect.after:type_name -> touchstone.score.v1.Score
-	5,  // 44: touchstone.score.v1.ScoresChanged.scores:type_name -> touchstone.score.v1.Score
-	7,  // 45: touchstone.score.v1.ScoreService.GetScore:input_type -> touchstone.score.v1.GetScoreRequest
-	9,  // 46: touchstone.score.v1.ScoreService.BatchGetScores:input_type -> touchstone.score.v1.BatchGetScoresRequest
-	12, // 47: touchstone.score.v1.ScoreService.ListScores:input_type -> touchstone.score.v1.ListScoresRequest
-	14, // 48: touchstone.score.v1.ScoreService.GetSeries:input_type -> touchstone.score.v1.GetSeriesRequest
-	16, // 49: touchstone.score.v1.ScoreService.WatchScores:input_type -> touchstone.score.v1.WatchScoresRequest
-	19, // 50: touchstone.score.v1.ScoreService.ExplainScore:input_type -> touchstone.score.v1.ExplainScoreRequest
-	23, // 51: touchstone.score.v1.ScoreService.ListFacts:input_type -> touchstone.score.v1.ListFactsRequest
-	25, // 52: touchstone.score.v1.ScoreService.GetFact:input_type -> touchstone.score.v1.GetFactRequest
-	8,  // 53: touchstone.score.v1.ScoreService.GetScore:output_type -> touchstone.score.v1.GetScoreResponse
-	10, // 54: touchstone.score.v1.ScoreService.BatchGetScores:output_type -> touchstone.score.v1.BatchGetScoresResponse
-	13, // 55: touchstone.score.v1.ScoreService.ListScores:output_type -> touchstone.score.v1.ListScoresResponse
-	15, // 56: touchstone.score.v1.ScoreService.GetSeries:output_type -> touchstone.score.v1.GetSeriesResponse
-	17, // 57: touchstone.score.v1.ScoreService.WatchScores:output_type -> touchstone.score.v1.WatchScoresResponse
-	20, // 58: touchstone.score.v1.ScoreService.ExplainScore:output_type -> touchstone.score.v1.ExplainScoreResponse
-	24, // 59: touchstone.score.v1.ScoreService.ListFacts:output_type -> touchstone.score.v1.ListFactsResponse
-	26, // 60: touchstone.score.v1.ScoreService.GetFact:output_type -> touchstone.score.v1.GetFactResponse
-	53, // [53:61] is the sub-list for method output_type
-	45, // [45:53] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	7,  // 44: touchstone.score.v1.ScoreService.GetScore:input_type -> touchstone.score.v1.GetScoreRequest
+	9,  // 45: touchstone.score.v1.ScoreService.BatchGetScores:input_type -> touchstone.score.v1.BatchGetScoresRequest
+	12, // 46: touchstone.score.v1.ScoreService.ListScores:input_type -> touchstone.score.v1.ListScoresRequest
+	14, // 47: touchstone.score.v1.ScoreService.GetSeries:input_type -> touchstone.score.v1.GetSeriesRequest
+	16, // 48: touchstone.score.v1.ScoreService.WatchScores:input_type -> touchstone.score.v1.WatchScoresRequest
+	19, // 49: touchstone.score.v1.ScoreService.ExplainScore:input_type -> touchstone.score.v1.ExplainScoreRequest
+	23, // 50: touchstone.score.v1.ScoreService.ListFacts:input_type -> touchstone.score.v1.ListFactsRequest
+	25, // 51: touchstone.score.v1.ScoreService.GetFact:input_type -> touchstone.score.v1.GetFactRequest
+	8,  // 52: touchstone.score.v1.ScoreService.GetScore:output_type -> touchstone.score.v1.GetScoreResponse
+	10, // 53: touchstone.score.v1.ScoreService.BatchGetScores:output_type -> touchstone.score.v1.BatchGetScoresResponse
+	13, // 54: touchstone.score.v1.ScoreService.ListScores:output_type -> touchstone.score.v1.ListScoresResponse
+	15, // 55: touchstone.score.v1.ScoreService.GetSeries:output_type -> touchstone.score.v1.GetSeriesResponse
+	17, // 56: touchstone.score.v1.ScoreService.WatchScores:output_type -> touchstone.score.v1.WatchScoresResponse
+	20, // 57: touchstone.score.v1.ScoreService.ExplainScore:output_type -> touchstone.score.v1.ExplainScoreResponse
+	24, // 58: touchstone.score.v1.ScoreService.ListFacts:output_type -> touchstone.score.v1.ListFactsResponse
+	26, // 59: touchstone.score.v1.ScoreService.GetFact:output_type -> touchstone.score.v1.GetFactResponse
+	52, // [52:60] is the sub-list for method output_type
+	44, // [44:52] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_score_v1_score_proto_init() }
@@ -2560,7 +2479,7 @@ func file_touchstone_score_v1_score_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_score_v1_score_proto_rawDesc), len(file_touchstone_score_v1_score_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
