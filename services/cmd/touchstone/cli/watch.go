@@ -102,7 +102,7 @@ func (w *watcher) once(ctx context.Context, req *scorev1.WatchScoresRequest, ali
 
 func (w *watcher) show(m *scorev1.WatchScoresResponse) error {
 	if m.GetSnapshot() && !w.begun {
-		if err := w.say(w.session.err, "watching %s scores, window %s; Ctrl-C ends", thousands(fmt.Sprint(len(m.GetChanges()))), windowName(windows[w.window])); err != nil {
+		if err := w.stand(m); err != nil {
 			return err
 		}
 	}
@@ -120,6 +120,27 @@ func (w *watcher) show(m *scorev1.WatchScoresResponse) error {
 		w.left--
 	}
 	return nil
+}
+
+// standing is how many scores are shown as they stand when a watch begins.
+const standing = 20
+
+// stand tells where things stand when a watch begins, beside what changes.
+func (w *watcher) stand(m *scorev1.WatchScoresResponse) error {
+	n := len(m.GetChanges())
+	text := fmt.Sprintf("watching %s scores, window %s; Ctrl-C ends", thousands(fmt.Sprint(n)), windowName(windows[w.window]))
+	if n == 0 {
+		text = fmt.Sprintf("nothing happened there in the last %s yet: waiting for it; Ctrl-C ends", windowName(windows[w.window]))
+	}
+	for i, c := range m.GetChanges() {
+		if i == standing {
+			text += fmt.Sprintf("\n  … and %s more", thousands(fmt.Sprint(n-standing)))
+			break
+		}
+		s := c.GetScore()
+		text += fmt.Sprintf("\n  %s of %s  %s  n %s", s.GetRef().GetScore(), scope(s.GetRef().GetScope()), or(suppressed(s), optional(s.Value, s.GetUnit())), thousands(fmt.Sprint(s.GetN())))
+	}
+	return w.say(w.session.err, "%s", text)
 }
 
 func (w *watcher) line(c *scorev1.ScoreChange) error {
