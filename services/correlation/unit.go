@@ -106,10 +106,11 @@ func (g *generations) health(limit uint64) func(context.Context) error {
 	}
 }
 
-// upkeep syncs the store and drops fine buckets that are too old.
+// upkeep syncs the store, absorbs what a flood has left behind, and drops fine buckets that are too old.
 func (g *generations) upkeep(ctx context.Context, every time.Duration) error {
-	sync, prune := time.NewTicker(every), time.NewTicker(time.Minute)
+	sync, settle, prune := time.NewTicker(every), time.NewTicker(50*time.Millisecond), time.NewTicker(time.Minute)
 	defer sync.Stop()
+	defer settle.Stop()
 	defer prune.Stop()
 	for {
 		select {
@@ -119,6 +120,8 @@ func (g *generations) upkeep(ctx context.Context, every time.Duration) error {
 			if err := g.stores.Sync(); err != nil {
 				return fmt.Errorf("syncing the store: %w", err)
 			}
+		case <-settle.C:
+			g.current().state.Settle()
 		case <-prune.C:
 			g.current().state.Prune()
 		}

@@ -43,6 +43,9 @@ func (s *State) Apply(m fold.Message) error {
 	err = wire.ScanBatch(m.Data, func(i int, r *wire.Recorded) error {
 		return s.fact(o, r, m.Sequence, uint32(i))
 	})
+	if s.pending <= few {
+		s.absorbAll()
+	}
 	s.announce()
 	return errors.Join(err, s.failed)
 }

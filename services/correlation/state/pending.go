@@ -10,8 +10,10 @@ import (
 
 // What a fact counts is spread over hundreds of thousands of histograms: each breakdown, outcome, measure and tier has one
 // of its own. Going to all of them with every fact would be one miss of the cache after the other. So contributions gather
-// by touchpoint and minute, and are absorbed together: all that came for a cell is added while the cell is near. A reader
-// absorbs first, and so misses nothing.
+// by touchpoint and minute, and are absorbed together: all that came for a cell is added while the cell is near.
+//
+// That is for floods. While little comes it is absorbed with its message, and no reader waits. Under a flood a reader absorbs
+// first, and so misses nothing; what a flood has left behind is absorbed in pieces.
 //
 // A flush writes what came as one delta, a few dozen bytes a fact, and no cells, but that touchpoints take turns: in its
 // turn a touchpoint's changed cells are written as they are. Each cell says up to which flush it is true, so that loading
@@ -48,6 +50,9 @@ type group struct {
 const (
 	// A touchpoint's contributions are absorbed when so many have gathered.
 	mostPending = 4096
+	// No more than few are absorbed with their message, and about some at once after a flood, while readers wait.
+	few  = 512
+	some = 8192
 	// Within so many contributions every touchpoint has its turn. This bounds what loading has to add again.
 	cycle = 1 << 20
 )
@@ -150,9 +155,28 @@ func (s *State) absorbGroup(t *touchpoint, g *group) {
 	s.touched, s.starts = touched, starts
 }
 
-func (s *State) absorbAll() {
+func (s *State) absorbAll() { s.absorbSome(s.pending) }
+
+// absorbSome absorbs at least so many contributions, if there are.
+func (s *State) absorbSome(n int) {
+	left := max(0, s.pending-n)
 	for _, t := range s.turns {
+		if s.pending <= left {
+			return
+		}
 		s.absorb(t)
+	}
+}
+
+// Settle absorbs what a flood has left behind, in pieces between which others get their turn.
+func (s *State) Settle() {
+	for more := true; more; {
+		s.mu.Lock()
+		if s.deltaN == 0 { // else the fold is at it
+			s.absorbSome(some)
+		}
+		more = s.deltaN == 0 && s.pending > 0
+		s.mu.Unlock()
 	}
 }
 
@@ -204,6 +228,9 @@ func deltaKey(flush uint64) []byte {
 
 // flushCells adds to w the delta, the cells of the touchpoints whose turn it is, and what may go.
 func (s *State) flushCells(w *fold.Write) {
+	if s.deltaN <= few {
+		s.absorbSome(some)
+	}
 	s.flushes++
 	// The turns of a flush are its share of a cycle; what is left of a turn is kept for the next flush.
 	s.credit += s.deltaN * len(s.turns)

@@ -21,19 +21,14 @@ func (s *State) View(organisation string, f func(v *View)) {
 	f(&View{s: s, org: s.orgNames[organisation]})
 }
 
-// settle locks the state for reading, with nothing pending. Under a flood of facts, which may come between absorbing and
-// locking, it takes the lock for writing instead.
+// settle locks the state for reading, with nothing pending. Only under a flood of facts is there anything: then it takes the
+// lock for writing, and the first reader pays for what has gathered.
 func (s *State) settle() (unlock func()) {
-	for range 2 {
-		s.mu.RLock()
-		if s.pending == 0 {
-			return s.mu.RUnlock
-		}
-		s.mu.RUnlock()
-		s.mu.Lock()
-		s.absorbAll()
-		s.mu.Unlock()
+	s.mu.RLock()
+	if s.pending == 0 {
+		return s.mu.RUnlock
 	}
+	s.mu.RUnlock()
 	s.mu.Lock()
 	s.absorbAll()
 	return s.mu.Unlock
