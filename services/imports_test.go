@@ -37,7 +37,7 @@ func layer(dir string) string {
 // foreign tells which module serves where: behind one package, so that it can be changed there. e2e measures against anything.
 func foreign() map[string][]string {
 	return map[string][]string{
-		"github.com/nats-io/nats-server/v2": {"internal/bus/embedded", "e2e/bench"},
+		"github.com/nats-io/nats-server/v2":   {"internal/bus/embedded", "e2e/bench"},
 		"github.com/cockroachdb/pebble/v2":    {"internal/fold/pebblestore", "internal/seal"},
 		"github.com/redis/go-redis/v9":        {"internal/fold/redisstore"},
 		"github.com/prometheus/client_golang": {"internal/host"},

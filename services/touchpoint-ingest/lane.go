@@ -26,6 +26,7 @@ type lane struct {
 	limits  laneLimits
 	failed  func(error)
 	stats   *stats
+	spare   sync.Pool // *message: at rest each fact is a message, and a new buffer for each would keep the collector busy
 
 	mu       sync.Mutex
 	wake     *sync.Cond
@@ -113,7 +114,7 @@ func (l *lane) add(t *ticket, data []byte, ends []int, trace string) error {
 	from := 0
 	for i := 0; i < len(ends); {
 		if l.open == nil {
-			l.open = &message{data: make([]byte, 0, l.limits.message+4096)}
+			l.open = l.empty()
 		}
 		m := l.open
 		// As many whole facts as fit; one that alone is larger than a message goes alone.
@@ -142,6 +143,23 @@ func (l *lane) add(t *ticket, data []byte, ends []int, trace string) error {
 	l.queued += len(data)
 	l.wake.Signal()
 	return nil
+}
+
+func (l *lane) empty() *message {
+	if m, ok := l.spare.Get().(*message); ok {
+		return m
+	}
+	return &message{data: make([]byte, 0, l.limits.message)}
+}
+
+// reuse keeps a message's room for another. The client has let go of one that was acknowledged, and of no other.
+func (l *lane) reuse(m *message) {
+	if cap(m.data) > l.limits.message {
+		return // of a fact larger than a message
+	}
+	clear(m.tickets)
+	*m = message{data: m.data[:0], tickets: m.tickets[:0]}
+	l.spare.Put(m)
 }
 
 // run sends messages while there are places in flight.
@@ -210,6 +228,9 @@ func (l *lane) send(m *message) {
 		}
 		for _, t := range m.tickets {
 			t.release()
+		}
+		if err == nil {
+			l.reuse(m)
 		}
 		l.mu.Lock()
 		l.inFlight--

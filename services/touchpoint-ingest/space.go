@@ -21,6 +21,7 @@ type space struct {
 	share   float64
 	mend    func(context.Context) error
 	log     *slog.Logger
+	disk    func(path string) (free, total uint64, err error)
 
 	short  atomic.Bool
 	broken chan struct{} // a publication failed: the server may need mending
@@ -32,7 +33,7 @@ const spaceEvery = 250 * time.Millisecond
 var errNoSpace = errors.New("the disk is nearly full")
 
 func newSpace(path string, reserve uint64, share float64, mend func(context.Context) error, log *slog.Logger) *space {
-	s := &space{path: path, reserve: reserve, share: share, mend: mend, log: log, broken: make(chan struct{}, 1)}
+	s := &space{path: path, reserve: reserve, share: share, mend: mend, log: log, disk: disk, broken: make(chan struct{}, 1)}
 	s.look()
 	return s
 }
@@ -80,7 +81,7 @@ func (s *space) run(ctx context.Context) error {
 
 // look finds out how much space there is. It takes a tenth more than what it refuses at, so that it does not flap.
 func (s *space) look() {
-	free, total, err := disk(s.path)
+	free, total, err := s.disk(s.path)
 	if err != nil {
 		s.log.Error("the free space of the disk cannot be read", "error", err)
 		return // what was known last holds

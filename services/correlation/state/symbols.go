@@ -45,10 +45,10 @@ func (s *symbols) flush(w *fold.Write) {
 func (s *symbols) load(st fold.Store) error {
 	*s = newSymbols()
 	err := st.Scan([]byte{keySymbol}, func(k, v []byte) error {
-		if len(k) != 5 || binary.BigEndian.Uint32(k[1:]) != uint32(len(s.names)) {
-			return fmt.Errorf("symbol %d is out of order: the store is damaged; rebuild it", len(s.names))
+		n := uint32(len(s.names))
+		if len(k) != 5 || binary.BigEndian.Uint32(k[1:]) != n || s.of(v) != n {
+			return fmt.Errorf("symbol %d is out of order or has the name of another: the store is damaged; rebuild it", n)
 		}
-		s.of(v)
 		return nil
 	})
 	s.fresh = len(s.names)

@@ -194,6 +194,8 @@ func (f *Fold) life(ctx context.Context, upTo uint64) error {
 	lastFlush, busy := time.Now(), f.cfg.FlushBusy
 	due := time.NewTimer(time.Hour)
 	defer due.Stop()
+	looks := time.NewTicker(lookEvery)
+	defer looks.Stop()
 	for {
 		// Take what is there without waiting; flush at once when nothing is.
 		var r read
@@ -222,6 +224,14 @@ func (f *Fold) life(ctx context.Context, upTo uint64) error {
 			select {
 			case r = <-rd.out:
 			case <-due.C:
+				continue
+			case <-looks.C:
+				if other := f.look(ctx); other != nil {
+					if err := f.flush(); err != nil {
+						return err
+					}
+					return other
+				}
 				continue
 			case g := <-f.exec:
 				if err := f.flush(); err != nil {
@@ -255,6 +265,28 @@ func (f *Fold) life(ctx context.Context, upTo uint64) error {
 			lastFlush, busy = time.Now(), max(f.cfg.FlushBusy, 4*took)
 		}
 	}
+}
+
+const lookEvery = 2 * time.Second
+
+// look makes sure, when nothing comes, that the stream is there and still the one that is folded: a consumer waits for ever
+// for one that is not.
+func (f *Fold) look(ctx context.Context) error {
+	short, cancel := context.WithTimeout(ctx, lookEvery)
+	defer cancel()
+	s, err := f.cfg.JS.Stream(short, f.cfg.Stream)
+	if err != nil {
+		if ctx.Err() == nil {
+			f.trouble.Store(&restart{fmt.Sprintf("stream %s does not answer: %v", f.cfg.Stream, err)})
+		}
+		return nil
+	}
+	f.trouble.Store(nil)
+	info := s.CachedInfo()
+	if !info.Created.Equal(f.stream.CachedInfo().Created) || info.State.LastSeq < f.Applied() {
+		return &restart{"the stream was made anew, restored or lost its tail"}
+	}
+	return nil
 }
 
 // end flushes for the last time.

@@ -14,13 +14,15 @@ import (
 
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
 	"github.com/touchstone-cx/touchstone/services/internal/bus/bustest"
+	"github.com/touchstone-cx/touchstone/services/internal/bus/embedded"
 	"github.com/touchstone-cx/touchstone/services/internal/fold"
 	"github.com/touchstone-cx/touchstone/services/internal/fold/memstore"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// adder is a machine that adds up numbers; "bad" is a message it refuses, "panic" one it trips over.
+// adder is a machine that adds up numbers; "bad" is a message it refuses, "panic" one it trips over, "store" one at which
+// its store fails.
 type adder struct {
 	mu    sync.Mutex
 	sum   uint64
@@ -46,6 +48,8 @@ func (a *adder) Apply(m fold.Message) error {
 	switch string(m.Data) {
 	case "bad":
 		return errors.New("it is bad")
+	case "store":
+		return fmt.Errorf("reading: %w", fold.ErrStore)
 	case "panic":
 		a.sum += 1000 // half a change
 		panic("tripped")
@@ -74,7 +78,8 @@ func (a *adder) total() uint64 {
 type rig struct {
 	t      *testing.T
 	bus    *bus.Bus
-	stores *memstore.Stores
+	server *embedded.Server
+	stores fold.Stores
 	m      *adder
 	f      *fold.Fold
 	mu     sync.Mutex
@@ -83,7 +88,8 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{t: t, bus: bustest.New(t), stores: memstore.New()}
+	r := &rig{t: t, stores: memstore.New()}
+	r.bus, r.server = bustest.In(t, t.TempDir())
 	t.Cleanup(func() {
 		if r.stop != nil {
 			r.stop()

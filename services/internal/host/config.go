@@ -58,7 +58,14 @@ func ReadConfig(file string, environ []string) (*Config, error) {
 		return nil, fmt.Errorf("%s:%d: sections are expected, as \"name:\" with indented settings", file, root.Line)
 	}
 	for i := 0; i < len(root.Content); i += 2 {
-		c.sections[root.Content[i].Value] = root.Content[i+1]
+		name, n := root.Content[i], root.Content[i+1]
+		if c.sections[name.Value] != nil {
+			return nil, fmt.Errorf("%s:%d: %s occurs twice", file, name.Line, name.Value)
+		}
+		if n.Kind != yaml.MappingNode && n.Tag != "!!null" {
+			return nil, fmt.Errorf("%s:%d: settings are expected under %q, indented, as \"name: value\"", file, n.Line, name.Value)
+		}
+		c.sections[name.Value] = n
 	}
 	return c, nil
 }
@@ -77,12 +84,17 @@ func (c *Config) Section(section string, into any) error {
 		}
 	}
 	if n := c.sections[section]; n != nil {
+		given := map[string]bool{}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			f, ok := fields[key.Value]
 			if !ok {
 				return fmt.Errorf("%s:%d: %s has no setting %q; it has %s", c.file, key.Line, section, key.Value, strings.Join(sorted(fields), ", "))
 			}
+			if given[key.Value] {
+				return fmt.Errorf("%s:%d: %s.%s occurs twice", c.file, key.Line, section, key.Value)
+			}
+			given[key.Value] = true
 			if err := n.Content[i+1].Decode(f.Addr().Interface()); err != nil {
 				return fmt.Errorf("%s:%d: %s.%s: %w", c.file, key.Line, section, key.Value, err)
 			}

@@ -112,6 +112,8 @@ func Run(ctx context.Context, opt Options, units ...Unit) (err error) {
 		}
 	}
 	h.stop(endWork)
+	h.mu.Lock() // work that did not end in time may still fail
+	defer h.mu.Unlock()
 	return errors.Join(h.errs...)
 }
 
@@ -305,6 +307,9 @@ func (h *host) Go(ctx context.Context, name string, f func(context.Context) erro
 // peer returns a connection to another service, made once.
 func (h *host) peer(service string) grpc.ClientConnInterface {
 	addr := h.opt.Peers[service]
+	if addr == "" && h.listeners[0] == nil {
+		return failing{fmt.Errorf("where is %s? this process does not listen for gRPC, and its address is not configured", service)}
+	}
 	if addr == "" {
 		addr = h.listeners[0].Addr().String()
 	}
@@ -371,11 +376,12 @@ func (h *host) stop(endWork context.CancelCauseFunc) {
 	for _, l := range h.listeners {
 		if l != nil {
 			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				h.mu.Lock()
 				h.errs = append(h.errs, err)
+				h.mu.Unlock()
 			}
 		}
 	}
-	h.wg.Wait()
 }
 
 // waitWork waits for everything started by Go and serve but the admin listener, which answers until the end.

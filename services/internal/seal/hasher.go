@@ -79,9 +79,6 @@ func (h *Hasher) Hash(dst *[Size]byte, organisation string, kind byte, id []byte
 func secret(file string) ([]byte, error) {
 	b, err := os.ReadFile(file)
 	if errors.Is(err, os.ErrNotExist) {
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return nil, err
-		}
 		key := make([]byte, 32)
 		rand.Read(key)
 		return key, writeSynced(file, []byte(hex.EncodeToString(key)+"\n"))
@@ -96,15 +93,18 @@ func secret(file string) ([]byte, error) {
 	return key, nil
 }
 
-// writeSynced writes a file so that it is whole or not there after a power cut.
+// writeSynced writes a file of its owner alone so that it is whole or not there after a power cut.
 func writeSynced(file string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return err
+	}
 	tmp := file + ".new"
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
+	err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close()) // a file that a crash left may have another mode
 	if err != nil {
 		return err
 	}

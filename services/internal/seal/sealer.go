@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ecdh"
@@ -62,30 +63,55 @@ func OpenSealer(keyDir, dataDir string) (*Sealer, error) {
 	return &Sealer{public: public, wrap: wrap, db: db, keys: map[string]cipher.AEAD{}}, nil
 }
 
-// surveyKey returns the survey service's public key. In one process the private key lies beside it.
+// surveyKey returns the survey service's public key. In one process the private key lies beside it, and has the last word.
 func surveyKey(keyDir string) (hpke.PublicKey, error) {
-	kem := hpke.DHKEM(ecdh.X25519())
-	file := filepath.Join(keyDir, "survey.pub")
-	if b, err := os.ReadFile(file); err == nil {
-		return kem.NewPublicKey(b)
-	} else if !errors.Is(err, os.ErrNotExist) {
+	privateFile, publicFile := filepath.Join(keyDir, "survey"), filepath.Join(keyDir, "survey.pub")
+	private, err := surveyPrivateKey(privateFile)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	private, err := kem.GenerateKey()
-	if err != nil {
+	b, err := os.ReadFile(publicFile)
+	switch {
+	case err == nil:
+		if private != nil && !bytes.Equal(b, private.PublicKey().Bytes()) {
+			return nil, fmt.Errorf("%s is not the public key of %s: put back the one of both that was changed; with another one sealed contacts cannot be opened", publicFile, privateFile)
+		}
+		public, err := kem().NewPublicKey(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s does not hold the survey service's public key: put back the one that was there: %w", publicFile, err)
+		}
+		return public, nil
+	case !errors.Is(err, os.ErrNotExist):
 		return nil, err
-	}
-	b, err := private.Bytes()
-	if err != nil {
-		return nil, err
-	}
-	// The private key first: a public key whose private key was lost would seal for nobody.
-	if err := writeSynced(filepath.Join(keyDir, "survey"), b); err != nil {
-		return nil, err
+	case private == nil:
+		if private, err = kem().GenerateKey(); err != nil {
+			return nil, err
+		}
+		if b, err = private.Bytes(); err != nil {
+			return nil, err
+		}
+		// The private key first: a public key whose private key was lost would seal for nobody.
+		if err := writeSynced(privateFile, b); err != nil {
+			return nil, err
+		}
 	}
 	public := private.PublicKey()
-	return public, writeSynced(file, public.Bytes())
+	return public, writeSynced(publicFile, public.Bytes())
 }
+
+func surveyPrivateKey(file string) (hpke.PrivateKey, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	private, err := kem().NewPrivateKey(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s does not hold the survey service's private key: put back the one that was there; with another one sealed contacts cannot be opened: %w", file, err)
+	}
+	return private, nil
+}
+
+func kem() hpke.KEM { return hpke.DHKEM(ecdh.X25519()) }
 
 // Contact seals a contact block for the survey service.
 func (s *Sealer) Contact(plain []byte) ([]byte, error) {
@@ -94,11 +120,7 @@ func (s *Sealer) Contact(plain []byte) ([]byte, error) {
 
 // OpenContact opens a contact block with the survey service's private key.
 func OpenContact(keyDir string, sealed []byte) ([]byte, error) {
-	b, err := os.ReadFile(filepath.Join(keyDir, "survey"))
-	if err != nil {
-		return nil, err
-	}
-	private, err := hpke.DHKEM(ecdh.X25519()).NewPrivateKey(b)
+	private, err := surveyPrivateKey(filepath.Join(keyDir, "survey"))
 	if err != nil {
 		return nil, err
 	}

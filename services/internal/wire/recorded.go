@@ -53,7 +53,8 @@ type RecordedAttribute struct{ Key, Value []byte }
 var ErrMalformed = errors.New("malformed protobuf")
 
 // ScanBatch calls each for every fact of a RecordedBatch, in order. r is reused between calls. Unknown fields are passed
-// over. An error of each ends the scan and is returned; malformed bytes give ErrMalformed.
+// over. An error of each ends the scan and is returned; malformed bytes, among them strings that are no UTF-8, give
+// ErrMalformed.
 func ScanBatch(data []byte, each func(i int, r *Recorded) error) error {
 	var r Recorded
 	i := 0
@@ -131,37 +132,38 @@ func (r *Recorded) scan(b []byte) error {
 		b = rest
 		switch num<<3 | typ {
 		case 1<<3 | 2:
-			r.Source = v
+			err = text(&r.Source, v, "source")
 		case 2<<3 | 2:
-			r.ID = v
+			err = text(&r.ID, v, "id")
 		case 3<<3 | 0:
 			r.Version = n
 		case 4<<3 | 0:
 			r.Kind = factv1.Kind(n)
 		case 5<<3 | 2:
-			if len(v) == len(r.Digest) {
-				copy(r.Digest[:], v)
-			} else if len(v) != 0 {
+			if len(v) != 0 && len(v) != len(r.Digest) {
 				return fmt.Errorf("digest of %d bytes: %w", len(v), ErrMalformed)
 			}
+			r.Digest = [16]byte{}
+			copy(r.Digest[:], v)
 		case 6<<3 | 0:
 			r.RecordedAt = zigzag(n)
 		case 7<<3 | 0:
 			r.History = n != 0
 		case 8<<3 | 2:
-			r.ImportID = v
+			err = text(&r.ImportID, v, "import_id")
 		case 9<<3 | 2, 10<<3 | 2, 11<<3 | 2:
 			if r.Content {
 				return fmt.Errorf("two contents: %w", ErrMalformed)
 			}
 			r.Content = true
-			if err := r.content(num, v); err != nil {
-				return err
-			}
+			err = r.content(num, v)
 		case 12<<3 | 2:
-			r.AboutSource = v
+			err = text(&r.AboutSource, v, "about_source")
 		case 13<<3 | 2:
-			r.AboutID = v
+			err = text(&r.AboutID, v, "about_id")
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -179,9 +181,9 @@ func (r *Recorded) content(kind int, b []byte) error {
 		case 9:
 			err = r.interaction(key, v, n)
 		case 10:
-			r.answer(key, v, n)
+			err = r.answer(key, v, n)
 		case 11:
-			r.observation(key, v, n)
+			err = r.observation(key, v, n)
 		}
 		if err != nil {
 			return err
@@ -195,13 +197,13 @@ func (r *Recorded) interaction(key int, v []byte, n uint64) error {
 	case 1<<3 | 0:
 		r.OccurredAt = zigzag(n)
 	case 2<<3 | 2:
-		r.Touchpoint = v
+		return text(&r.Touchpoint, v, "touchpoint")
 	case 3<<3 | 2:
-		r.Channel = v
+		return text(&r.Channel, v, "channel")
 	case 4<<3 | 2:
-		r.Team = v
+		return text(&r.Team, v, "team")
 	case 5<<3 | 2:
-		r.Outcome = v
+		return text(&r.Outcome, v, "outcome")
 	case 6<<3 | 2:
 		var m RecordedMetric
 		for len(v) > 0 {
@@ -212,9 +214,12 @@ func (r *Recorded) interaction(key int, v []byte, n uint64) error {
 			v = rest
 			switch num<<3 | typ {
 			case 1<<3 | 2:
-				m.Metric = x
+				err = text(&m.Metric, x, "metric")
 			case 2<<3 | 0:
 				m.Value = zigzag(n)
+			}
+			if err != nil {
+				return err
 			}
 		}
 		r.Metrics = append(r.Metrics, m)
@@ -228,9 +233,12 @@ func (r *Recorded) interaction(key int, v []byte, n uint64) error {
 			v = rest
 			switch num<<3 | typ {
 			case 1<<3 | 2:
-				a.Key = x
+				err = text(&a.Key, x, "attributes")
 			case 2<<3 | 2:
-				a.Value = x
+				err = text(&a.Value, x, "attributes")
+			}
+			if err != nil {
+				return err
 			}
 		}
 		r.Attributes = append(r.Attributes, a)
@@ -242,29 +250,30 @@ func (r *Recorded) interaction(key int, v []byte, n uint64) error {
 	return nil
 }
 
-func (r *Recorded) answer(key int, v []byte, n uint64) {
+func (r *Recorded) answer(key int, v []byte, n uint64) error {
 	switch key {
 	case 1<<3 | 2:
-		r.Question = v
+		return text(&r.Question, v, "question")
 	case 2<<3 | 0:
 		r.Value = zigzag(n)
 	case 3<<3 | 0:
 		r.OccurredAt = zigzag(n)
 	case 4<<3 | 2:
-		r.Touchpoint = v
+		return text(&r.Touchpoint, v, "touchpoint")
 	case 5<<3 | 2:
-		r.Channel = v
+		return text(&r.Channel, v, "channel")
 	case 6<<3 | 2:
-		r.Team = v
+		return text(&r.Team, v, "team")
 	case 7<<3 | 2:
 		r.Customer = v
 	}
+	return nil
 }
 
-func (r *Recorded) observation(key int, v []byte, n uint64) {
+func (r *Recorded) observation(key int, v []byte, n uint64) error {
 	switch key {
 	case 1<<3 | 2:
-		r.Metric = v
+		return text(&r.Metric, v, "metric")
 	case 2<<3 | 0:
 		r.OccurredAt = zigzag(n)
 	case 4<<3 | 0:
@@ -272,24 +281,30 @@ func (r *Recorded) observation(key int, v []byte, n uint64) {
 	case 5<<3 | 0:
 		r.N = n
 	case 6<<3 | 2:
-		r.Touchpoint = v
+		return text(&r.Touchpoint, v, "touchpoint")
 	case 7<<3 | 2:
-		r.Channel = v
+		return text(&r.Channel, v, "channel")
 	case 8<<3 | 2:
-		r.Team = v
+		return text(&r.Team, v, "team")
 	}
+	return nil
 }
 
 // Identity returns the 128-bit identity of a fact: xxh3 over organisation, kind, source, id and, for an answer about an
 // interaction, that interaction's source and id, each behind its length.
 func Identity(org string, kind factv1.Kind, source, id, aboutSource, aboutID []byte) (hi, lo uint64) {
 	var buf [512]byte
-	b := append(buf[:0], byte(kind), byte(len(org)))
+	h := xxh3.Hash128(appendIdentity(buf[:0], org, kind, source, id, aboutSource, aboutID))
+	return h.Hi, h.Lo
+}
+
+// appendIdentity appends what is hashed: no two identities give the same bytes.
+func appendIdentity(b []byte, org string, kind factv1.Kind, source, id, aboutSource, aboutID []byte) []byte {
+	b = binary.AppendUvarint(append(b, byte(kind)), uint64(len(org)))
 	b = append(b, org...)
 	for _, part := range [...][]byte{source, id, aboutSource, aboutID} {
-		b = append(b, byte(len(part)))
+		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
 	}
-	h := xxh3.Hash128(b)
-	return h.Hi, h.Lo
+	return b
 }

@@ -67,8 +67,10 @@ func richMap() *mapv1.Map {
 		Teams:    []*mapv1.Team{{Id: "north"}, {Id: "south"}},
 		Outcomes: []*mapv1.Outcome{{Id: "answered"}, {Id: "abandoned"}},
 		Metrics: []*mapv1.Metric{
-			{Id: "wait", Unit: "s", Resolution: 1000}, {Id: "talk", Unit: "s", Resolution: 1000},
-			{Id: "cost", Unit: "EUR", Resolution: 100}, {Id: "transfers", Unit: "transfers", Resolution: 1},
+			{Id: "wait", Unit: "s", Resolution: 1000},
+			{Id: "talk", Unit: "s", Resolution: 1000},
+			{Id: "cost", Unit: "EUR", Resolution: 100},
+			{Id: "transfers", Unit: "transfers", Resolution: 1},
 		},
 		Questions: []*mapv1.Question{
 			{Id: "recommend", Kind: mapv1.QuestionKind_QUESTION_KIND_NPS, ScaleMax: 10, Touchpoints: []string{"help", "visit"}},
