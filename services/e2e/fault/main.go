@@ -51,7 +51,8 @@ func main() {
 
 func run(ctx context.Context, args []string) (err error) {
 	if len(args) == 0 {
-		return errors.New(usage)
+		fmt.Fprint(os.Stderr, usage)
+		return errors.New("say what to do")
 	}
 	name := args[0]
 	var s settings
@@ -118,5 +119,6 @@ func run(ctx context.Context, args []string) (err error) {
 	case "order":
 		return shuffled(ctx, s)
 	}
-	return errors.New(usage)
+	fmt.Fprint(os.Stderr, usage)
+	return errors.New("there is no such thing to do")
 }

@@ -8,6 +8,7 @@ import (
 
 	"buf.build/go/protovalidate"
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/grpc"
 	grpchealth "google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -56,7 +57,7 @@ func newGRPC(h *host) (*grpcServer, error) {
 		grpc.InitialWindowSize(4 << 20), grpc.InitialConnWindowSize(8 << 20),
 	}
 	if h.opt.Telemetry.Traced() {
-		opts = append(opts, grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(h.opt.Telemetry.tracers), otelgrpc.WithMeterProvider(h.opt.Telemetry.meters))))
+		opts = append(opts, grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(h.opt.Telemetry.tracers), otelgrpc.WithMeterProvider(h.opt.Telemetry.meters), otelgrpc.WithPropagators(propagation.TraceContext{}))))
 	}
 	s := &grpcServer{Server: grpc.NewServer(opts...), health: grpchealth.NewServer()}
 	healthpb.RegisterHealthServer(s, s.health)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
@@ -16,7 +17,7 @@ type httpServer struct{ *http.Server }
 
 func newHTTP(handler http.Handler, t *Telemetry) *httpServer {
 	if t != nil && t.Traced() {
-		handler = otelhttp.NewHandler(handler, "http", otelhttp.WithTracerProvider(t.tracers), otelhttp.WithMeterProvider(t.meters))
+		handler = otelhttp.NewHandler(handler, "http", otelhttp.WithTracerProvider(t.tracers), otelhttp.WithMeterProvider(t.meters), otelhttp.WithPropagators(propagation.TraceContext{}))
 	}
 	return &httpServer{&http.Server{
 		Handler:           handler,
