@@ -262,7 +262,9 @@ func (r *Recorder) stop() {
 	r.stopped = true
 	lanes := r.lanes
 	r.mu.Unlock()
+	var closing sync.WaitGroup
 	for _, l := range lanes {
-		l.close()
+		closing.Go(l.close)
 	}
+	closing.Wait()
 }
