@@ -8,14 +8,18 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protodelim"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
+	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 	"github.com/touchstone-cx/touchstone/services/internal/wire"
@@ -122,6 +126,7 @@ func (a *admin) Restore(in grpc.ClientStreamingServer[adminv1.RestoreRequest, ad
 		}
 	}
 	r := bufio.NewReaderSize(&pieces{in: in}, 1<<20)
+	maps := map[string]string{} // organisation → newest version of its map
 	hashed := sha256.New()
 	resp := &adminv1.RestoreResponse{}
 	for n := 0; ; n++ {
@@ -149,7 +154,7 @@ func (a *admin) Restore(in grpc.ClientStreamingServer[adminv1.RestoreRequest, ad
 		}
 		hashed.Write(again.Bytes())
 		if m := rec.GetMessage(); m != nil {
-			if err := a.restore(ctx, m); err != nil {
+			if err := a.restore(ctx, m, maps); err != nil {
 				return err
 			}
 			resp.Messages++
@@ -162,12 +167,28 @@ func (a *admin) Restore(in grpc.ClientStreamingServer[adminv1.RestoreRequest, ad
 	}
 }
 
-func (a *admin) restore(ctx context.Context, m *adminv1.BackupMessage) error {
+// restore publishes a message again. Facts wait for the map that their organisation had, as if ingest had checked them
+// against it: folds may read TS_MAP later than TS_FACT.
+func (a *admin) restore(ctx context.Context, m *adminv1.BackupMessage, maps map[string]string) error {
 	for _, name := range backed() {
 		if name == m.GetStream() {
 			ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 			defer cancel()
-			if _, err := a.bus.JS().Publish(ctx, m.GetSubject(), m.GetData(), jetstream.WithExpectStream(name)); err != nil {
+			msg := nats.NewMsg(m.GetSubject())
+			msg.Data = m.GetData()
+			switch name {
+			case bus.StreamMap:
+				v := &mapv1.MapVersion{}
+				if err := proto.Unmarshal(m.GetData(), v); err != nil {
+					return fault.Wrap(fault.Invalid, err, "message %d of %s is damaged", m.GetSequence(), name)
+				}
+				maps[v.GetMap().GetOrganisation()] = strconv.FormatUint(v.GetVersion(), 10)
+			case bus.StreamFact:
+				if version := maps[bus.FactOrganisation(m.GetSubject())]; version != "" {
+					msg.Header.Set(bus.HeaderMap, version)
+				}
+			}
+			if _, err := a.bus.JS().PublishMsg(ctx, msg, jetstream.WithExpectStream(name)); err != nil {
 				return fault.Wrap(fault.Unavailable, err, "message %d of %s could not be restored", m.GetSequence(), name)
 			}
 			return nil

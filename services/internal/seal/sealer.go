@@ -241,6 +241,11 @@ type quiet struct{}
 
 func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
+
+// Fatalf ends the process: the store takes nothing any more, not even when there is space again. A panic of the caller's own
+// would be recovered by the edge of its call, and the process would live on and refuse every text.
 func (quiet) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf("store of customer keys: "+format, args...))
+	text := fmt.Sprintf("store of customer keys: "+format, args...)
+	go func() { panic(text) }()
+	select {}
 }
