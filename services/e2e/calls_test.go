@@ -9,26 +9,8 @@ import (
 	"time"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+	"github.com/touchstone-cx/touchstone/services/internal/sharedtest"
 )
-
-// shared finds a file of the shared data: below TOUCHSTONE_SHARED, or below a folder named shared beside the repository or
-// one of its parents.
-func shared(t *testing.T, name string) (string, bool) {
-	t.Helper()
-	if dir := os.Getenv("TOUCHSTONE_SHARED"); dir != "" {
-		return filepath.Join(dir, name), true
-	}
-	for dir := root(t); ; dir = filepath.Dir(dir) {
-		file := filepath.Join(dir, "shared", name)
-		if _, err := os.Stat(file); err == nil {
-			return file, true
-		}
-		if dir == filepath.Dir(dir) {
-			cannot(t, "the shared data are missing: set TOUCHSTONE_SHARED to the folder that holds %s", name)
-			return "", false
-		}
-	}
-}
 
 // recounted is a call log counted with nothing but encoding/csv and maps.
 type recounted struct {
@@ -95,10 +77,7 @@ func secondOfDay(t *testing.T, s string) int {
 
 // Forty restaurants' calls, imported, give what a plain recount of the file gives.
 func TestCalls(t *testing.T) {
-	file, ok := shared(t, filepath.Join("data", "calls", "calls.csv"))
-	if !ok {
-		return
-	}
+	file := sharedtest.File(t, filepath.Join("data", "calls", "calls.csv"))
 	to := aim(t)
 	dir := filepath.Join(root(t), "deploy", "examples", "restaurant")
 	if r := to.cli("apply", filepath.Join(dir, "map.yaml")); r.Code != 0 {

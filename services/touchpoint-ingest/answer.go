@@ -30,11 +30,11 @@ func answerEvents(w http.ResponseWriter, batch bool, o outcome, log *slog.Logger
 	case o.recorded == len(o.results):
 	case !batch:
 		r := results[0].Refusal
-		p := problem{Status: http.StatusBadRequest, Reason: "INVALID", Detail: r.Message, Results: results, Violations: []violation{{r.Field, r.Message, r.Remedy}}}
+		p := host.Problem{Status: http.StatusBadRequest, Reason: "INVALID", Detail: r.Message, Results: results, Violations: []host.ProblemViolation{{Field: r.Field, Message: r.Message, Remedy: r.Remedy}}}
 		if r.Field != "" {
 			p.Detail = r.Field + ": " + r.Message
 		}
-		writeProblem(w, p)
+		host.WriteProblem(w, p)
 		return
 	case o.recorded > 0:
 		code = http.StatusMultiStatus
@@ -71,39 +71,16 @@ func resultsOf(results []*ingestv1.FactResult) []result {
 	return out
 }
 
-// problem is RFC 9457's, with the members of host.WriteError.
-type problem struct {
-	Type       string      `json:"type"`
-	Title      string      `json:"title"`
-	Status     int         `json:"status"`
-	Detail     string      `json:"detail"`
-	Reason     string      `json:"reason"`
-	Violations []violation `json:"violations,omitempty"`
-	Results    []result    `json:"results,omitempty"`
-}
-
-type violation struct {
-	Field   string `json:"field"`
-	Message string `json:"message"`
-	Remedy  string `json:"remedy,omitempty"`
-}
-
-func writeProblem(w http.ResponseWriter, p problem) {
-	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
-	w.Header().Set("Content-Type", "application/problem+json")
-	send(w, p.Status, encode(p))
-}
-
 // writeRequestError answers a request that was refused by its bytes.
 func writeRequestError(w http.ResponseWriter, e *cloudevent.Error) {
-	p := problem{Status: http.StatusBadRequest, Reason: "MALFORMED", Detail: e.Message + " " + e.Remedy}
+	p := host.Problem{Status: http.StatusBadRequest, Reason: "MALFORMED", Detail: e.Message + " " + e.Remedy}
 	switch e.Fault {
 	case cloudevent.TooLarge:
 		p.Status, p.Reason = http.StatusRequestEntityTooLarge, "TOO_LARGE"
 	case cloudevent.Unsupported:
 		p.Status, p.Reason = http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE"
 	}
-	writeProblem(w, p)
+	host.WriteProblem(w, p)
 }
 
 func writeError(w http.ResponseWriter, err error, log *slog.Logger) {

@@ -14,6 +14,7 @@ import (
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/bus/bustest"
+	"github.com/touchstone-cx/touchstone/services/internal/host"
 )
 
 // More requests than may wait are told to come back; who has no key is not told how busy it is.
@@ -64,7 +65,7 @@ func TestABusyHatchSaysSo(t *testing.T) {
 		t.Error(&r, err)
 	}
 	for key, reason := range map[string]string{token: "EXHAUSTED", "tsk_a_b": "UNAUTHENTICATED"} {
-		var p problem
+		var p host.Problem
 		if err := json.Unmarshal(ask(reason, key, "application/cloudevents+json"), &p); err != nil || p.Reason != reason {
 			t.Error(p, err)
 		}

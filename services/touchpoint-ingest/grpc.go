@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -163,6 +164,10 @@ func (s *service) answer(ctx context.Context, ss grpc.ServerStream, answers <-ch
 // appendError encodes a refused batch: what the caller may know, and when to try again.
 func appendError(buf []byte, err error) []byte {
 	why, retry := refusalOf(err)
+	return appendRefusal(buf, why, retry)
+}
+
+func appendRefusal(buf []byte, why refusal, retry time.Duration) []byte {
 	buf = appendMessage(buf, 3, why)
 	if retry > 0 {
 		buf = protowire.AppendVarint(protowire.AppendTag(buf, 4, protowire.VarintType), uint64(retry.Milliseconds()))

@@ -104,7 +104,7 @@ func TestBadBatchesAmongGoodOnes(t *testing.T) {
 	}{
 		{nil, ingestv1.Reason_REASON_INVALID},
 		{batchOf(), ingestv1.Reason_REASON_INVALID},
-		{large, ingestv1.Reason_REASON_INVALID},
+		{large, ingestv1.Reason_REASON_TOO_LARGE},
 		{elsewhere, ingestv1.Reason_REASON_FORBIDDEN},
 		{posing, ingestv1.Reason_REASON_FORBIDDEN},
 	} {

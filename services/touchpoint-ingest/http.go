@@ -22,7 +22,7 @@ func registerHTTP(env *host.Env, rec *Recorder, guard *access.Guard) {
 	env.HTTP.HandleFunc("POST /v1/events", d.serve)
 	env.HTTP.HandleFunc("/v1/events", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", http.MethodPost)
-		writeProblem(w, problem{Status: http.StatusMethodNotAllowed, Reason: "METHOD_NOT_ALLOWED", Detail: "Events are sent with POST."})
+		host.WriteProblem(w, host.Problem{Status: http.StatusMethodNotAllowed, Reason: "METHOD_NOT_ALLOWED", Detail: "Events are sent with POST."})
 	})
 }
 

@@ -224,9 +224,10 @@ func (h *hatch) refused(c *call, err error) []byte {
 	if !ok {
 		return h.failed(c, err)
 	}
-	h.rec.refusals.add(c.organisation, c.source, "", requestRefusal(e))
+	why := requestRefusal(e)
+	h.rec.refusals.add(c.organisation, c.source, "", why)
 	if !c.event {
-		return appendError(nil, fault.New(fault.Invalid, "%s", e.Error()))
+		return appendRefusal(nil, why, 0)
 	}
 	return written(func(w http.ResponseWriter) { writeRequestError(w, e) })
 }

@@ -145,8 +145,8 @@ func TestRefusedRequestsOverNATS(t *testing.T) {
 		"wrong key":          {"wrong", "ts.in.telecom.acd", publishRequest(t, "", "", "a"), ingestv1.Reason_REASON_FORBIDDEN, ""},
 		"other organisation": {"admin", "ts.in.telecom.acd", publishRequest(t, "airline", "", "a"), ingestv1.Reason_REASON_INVALID, "organisation"},
 		"other source":       {"admin", "ts.in.telecom.acd", publishRequest(t, "", "crm", "a"), ingestv1.Reason_REASON_INVALID, "source"},
-		"too large":          {"acd", "ts.in.telecom.acd", make([]byte, 256<<10+1), ingestv1.Reason_REASON_INVALID, ""},
-		"no protobuf":        {"acd", "ts.in.telecom.acd", []byte("{}"), ingestv1.Reason_REASON_INVALID, ""},
+		"too large":          {"acd", "ts.in.telecom.acd", make([]byte, 256<<10+1), ingestv1.Reason_REASON_TOO_LARGE, ""},
+		"no protobuf":        {"acd", "ts.in.telecom.acd", []byte("{}"), ingestv1.Reason_REASON_MALFORMED, ""},
 		"nothing":            {"acd", "ts.in.telecom.acd", nil, ingestv1.Reason_REASON_INVALID, "facts"},
 	} {
 		r := readProto(t, ask(t, nc, e.message(c.key, c.subject, "", c.data)))

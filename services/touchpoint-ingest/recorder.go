@@ -83,12 +83,13 @@ func (r *Recorder) Record(ctx context.Context, p access.Principal, request []byt
 func (r *Recorder) submit(ctx context.Context, p access.Principal, request []byte) (*ticket, error) {
 	head, err := wire.ScanRequest(request)
 	if err != nil {
+		f := fault.Wrap(fault.Invalid, err, "the bytes are no PublishRequest")
 		var lim *wire.LimitError
 		if errors.As(err, &lim) {
-			err = fault.Field("facts", lim.Error(), "send smaller batches: at most 256 KiB and 1,000 facts")
-		} else {
-			err = fault.Wrap(fault.Invalid, err, "the bytes are no PublishRequest")
+			f.Message = "facts: " + lim.Error()
+			f.Violations = []fault.Violation{{Field: "facts", Message: lim.Error(), Remedy: "send smaller batches: at most 256 KiB and 1,000 facts"}}
 		}
+		err = f
 		return nil, r.refused("", "", 1, err)
 	}
 	org, source, err := r.identify(p, head)

@@ -6,6 +6,7 @@ import (
 
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
+	"github.com/touchstone-cx/touchstone/services/internal/wire"
 )
 
 type refusal = *ingestv1.Refusal
@@ -38,6 +39,13 @@ func refusalOf(err error) (refusal, time.Duration) {
 		r.Reason, r.Remedy, retry = ingestv1.Reason_REASON_NOT_IN_MAP, "apply a map", 0
 	default:
 		r.Reason, retry = ingestv1.Reason_REASON_INVALID, 0
+		var lim *wire.LimitError
+		switch {
+		case errors.As(err, &lim):
+			r.Reason = ingestv1.Reason_REASON_TOO_LARGE
+		case errors.Is(err, wire.ErrMalformed):
+			r.Reason, r.Remedy = ingestv1.Reason_REASON_MALFORMED, "send a PublishRequest as touchstone/ingest/v1/ingest.proto describes it"
+		}
 	}
 	if f.RetryAfter > 0 {
 		retry = f.RetryAfter

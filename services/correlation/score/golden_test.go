@@ -10,19 +10,14 @@ import (
 	"testing"
 
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+	"github.com/touchstone-cx/touchstone/services/internal/sharedtest"
 )
-
-// The oracle cases lie outside the repository: where they are not, CI fails and a developer's run says so.
-const golden = "../../../../shared/golden-stats"
 
 func readGolden(t *testing.T, path string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(golden, path))
+	b, err := os.ReadFile(sharedtest.File(t, filepath.Join("golden-stats", path)))
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("the oracle cases are missing: %v", err)
-		}
-		t.Skipf("the oracle cases are missing: %v", err)
+		t.Fatal(err)
 	}
 	return b
 }

@@ -154,66 +154,6 @@ func weekday(d time.Time) string {
 	return strings.ToUpper(d.Weekday().String()[:3])
 }
 
-// The call log has no licence to be kept here: without it this check cannot run.
-func TestCallLog(t *testing.T) {
-	const name = "../../../../shared/data/calls/calls.csv"
-	if _, err := os.Stat(name); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("the call log is missing: ", err)
-		}
-		t.Skip("the call log is missing: ", err)
-	}
-	m := example(t, "restaurant/map.yaml")
-	data, err := os.ReadFile(examples + "restaurant/import.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var imp struct {
-		Facts []struct {
-			Interaction struct {
-				Outcome struct{ Map map[string]string }
-			}
-		}
-	}
-	if err := yaml.Unmarshal(data, &imp); err != nil {
-		t.Fatal(err)
-	}
-	outcomes := imp.Facts[0].Interaction.Outcome.Map
-	offered, answered, below, atMost, exactly := 0, 0, 0, 0, 0
-	for _, row := range readCSV(t, name) {
-		offered++
-		if _, ok := m.Teams[row["Restaurant ID"]]; !ok {
-			t.Errorf("unknown restaurant %q", row["Restaurant ID"])
-		}
-		outcome := outcomes[row["Call Outcome"]]
-		if _, ok := m.Outcomes[outcome]; !ok || (outcome == "abandoned") != (row["Time Answered"] == "") {
-			t.Fatalf("outcome %q of %v", outcome, row)
-		}
-		if outcome == "abandoned" {
-			continue
-		}
-		answered++
-		from, err1 := time.Parse(time.TimeOnly, row["Call Time"])
-		to, err2 := time.Parse(time.TimeOnly, row["Time Answered"])
-		if err1 != nil || err2 != nil || to.Before(from) {
-			t.Fatal(row)
-		}
-		switch wait := to.Sub(from); {
-		case wait < 20*time.Second:
-			below++
-			atMost++
-		case wait == 20*time.Second:
-			atMost++
-			exactly++
-		}
-	}
-	share := func(a, b int) string { return strconv.FormatFloat(100*float64(a)/float64(b), 'f', 2, 64) }
-	if offered != 25100 || answered != 24731 || exactly != 532 || share(below, offered) != "41.70" || share(atMost, offered) != "43.82" ||
-		share(below, answered) != "42.32" || share(atMost, answered) != "44.47" {
-		t.Error(offered, answered, exactly, share(below, offered), share(atMost, offered), share(below, answered), share(atMost, answered))
-	}
-}
-
 func readCSV(t *testing.T, name string) []map[string]string {
 	t.Helper()
 	f, err := os.Open(name)

@@ -114,7 +114,11 @@ func WriteError(w http.ResponseWriter, err error) (internal bool) {
 	if f.Kind == fault.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
-	writeProblem(w, m.http, m.reason, detail, f.Violations)
+	p := Problem{Status: m.http, Reason: m.reason, Detail: detail}
+	for _, v := range f.Violations {
+		p.Violations = append(p.Violations, ProblemViolation(v))
+	}
+	WriteProblem(w, p)
 	return internal
 }
 

@@ -9,8 +9,6 @@ import (
 
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"go.opentelemetry.io/otel/propagation"
-
-	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
 
 type httpServer struct{ *http.Server }
@@ -71,31 +69,35 @@ func writeJSON(w http.ResponseWriter, code int, v any) {
 	}
 }
 
-func writeProblem(w http.ResponseWriter, code int, reason, detail string, violations []fault.Violation) {
-	type violation struct {
-		Field   string `json:"field"`
-		Message string `json:"message"`
-		Remedy  string `json:"remedy,omitempty"`
-	}
-	p := struct {
-		Type       string      `json:"type"`
-		Title      string      `json:"title"`
-		Status     int         `json:"status"`
-		Detail     string      `json:"detail"`
-		Reason     string      `json:"reason"`
-		Violations []violation `json:"violations,omitempty"`
-	}{"about:blank", http.StatusText(code), code, detail, reason, nil}
-	for _, v := range violations {
-		p.Violations = append(p.Violations, violation(v))
-	}
+// Problem is the answer to an HTTP request that failed (RFC 9457).
+type Problem struct {
+	Type       string             `json:"type"`
+	Title      string             `json:"title"`
+	Status     int                `json:"status"`
+	Detail     string             `json:"detail"`
+	Reason     string             `json:"reason"` // one word, for programs
+	Violations []ProblemViolation `json:"violations,omitempty"`
+	Results    any                `json:"results,omitempty"` // what became of each part, where there are parts
+}
+
+// ProblemViolation names one field of the request and what is wrong with it.
+type ProblemViolation struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+	Remedy  string `json:"remedy,omitempty"`
+}
+
+// WriteProblem answers a request with a problem, whose type and title follow from its status.
+func WriteProblem(w http.ResponseWriter, p Problem) {
+	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
 	b, err := json.Marshal(p)
 	if err != nil {
-		http.Error(w, detail, code)
+		http.Error(w, p.Detail, p.Status)
 		return
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(code)
+	w.WriteHeader(p.Status)
 	if _, err := w.Write(append(b, '\n')); err != nil {
-		return
+		return // the caller went away
 	}
 }
