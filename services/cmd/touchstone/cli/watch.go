@@ -114,12 +114,24 @@ func (w *watcher) show(m *scorev1.WatchScoresResponse) error {
 		if m.GetSnapshot() && (!w.begun || c.Previous == nil) && w.format == "table" {
 			continue
 		}
+		if w.format == "table" && alike(c) {
+			continue
+		}
 		if err := w.line(c); err != nil {
 			return err
 		}
 		w.left--
 	}
 	return nil
+}
+
+// alike reports whether a change is of neither value nor n, but of coverage or interval: people would see the same twice.
+func alike(c *scorev1.ScoreChange) bool {
+	s := c.GetScore()
+	if c.GetPreviousN() != s.GetN() || (c.Previous == nil) != (s.Value == nil) {
+		return false
+	}
+	return s.Value != nil && c.GetPrevious() == s.GetValue()
 }
 
 // standing is how many scores are shown as they stand when a watch begins.
