@@ -248,7 +248,7 @@ func (f *facts) effects(v *state.View, m *expmap.Map, x *state.Fact, now time.Ti
 			}
 			out = append(out, &scorev1.Effect{
 				Before: scoreservice.Build(v, r, v.Without(x, r.Scope, r.Definition.Measure, r.Span), now),
-				After:  scoreservice.Build(v, r, v.Sample(r.Scope, r.Definition.Measure, r.Span), now),
+				After:  scoreservice.Build(v, r, v.Sample(r.Scope, r.Definition.Needs(), r.Span), now),
 			})
 		}
 	}

@@ -38,16 +38,6 @@ func (m *Moments) Observe(sum, n, k int64) {
 	}
 }
 
-// Merge adds all of o.
-func (m *Moments) Merge(o *Moments) {
-	m.N += o.N
-	m.Sum = m.Sum.Add(o.Sum)
-	m.SumSq = m.SumSq.Add(o.SumSq)
-	m.Hist.Merge(&o.Hist)
-	m.ObservedN += o.ObservedN
-	m.ObservedSum = m.ObservedSum.Add(o.ObservedSum)
-}
-
 // Clear empties m and keeps its room.
 func (m *Moments) Clear() {
 	m.Hist.Clear()
@@ -57,6 +47,14 @@ func (m *Moments) Clear() {
 // IsZero reports whether nothing is counted.
 func (m *Moments) IsZero() bool {
 	return m.N == 0 && m.ObservedN == 0 && m.Sum.IsZero() && m.SumSq.IsZero() && m.ObservedSum.IsZero() && m.Hist.Len() == 0
+}
+
+// Needs says what of the cells is to be added up.
+type Needs struct {
+	// Measure whose moments are wanted; empty when interactions are enough.
+	Measure string
+	// Distribution is false when histograms may be left out, which take the most time.
+	Distribution bool
 }
 
 // Sample is what a score is computed from: cells of one scope and window added up, by outcome.
@@ -80,13 +78,4 @@ func (s *Sample) Offered() int64 {
 		n += c
 	}
 	return n
-}
-
-// All returns the measure's moments over all outcomes.
-func (s *Sample) All() *Moments {
-	t := new(Moments)
-	for _, m := range s.Measure {
-		t.Merge(m)
-	}
-	return t
 }

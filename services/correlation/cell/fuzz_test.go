@@ -54,24 +54,28 @@ func FuzzHist(f *testing.F) {
 		if left, ok := again.AddEncoded(h.Append(nil)); !ok || len(left) > 0 || !maps.Equal(counts(&again), want) {
 			t.Fatalf("%v, encoded again %v, %d bytes left", want, counts(&again), len(left))
 		}
-		// Added to others it gives the sum, decoded or merged; what was added can be taken back.
-		var sum, merged Hist
-		for _, x := range []*Hist{&sum, &merged} {
-			x.Add(3, 5)
-			x.Add(-900, -7)
-		}
+		// Added to others it gives the sum, decoded or as it is; what was added can be taken back.
+		var sum Hist
+		var adder Adder
+		sum.Add(3, 5)
+		sum.Add(-900, -7)
+		adder.Add(&Moments{Hist: sum}, true)
 		if _, ok := sum.AddEncoded(b); !ok {
 			t.Fatal("taken into an empty histogram, refused into another")
 		}
-		merged.Merge(&h)
+		adder.Add(&Moments{Hist: h}, true)
+		added := adder.Take().Hist
+		if left := adder.Take(); !left.IsZero() {
+			t.Fatalf("an adder that was emptied holds %v", counts(&left.Hist))
+		}
 		plain := maps.Clone(want)
 		for bin, n := range map[int32]int64{3: 5, -900: -7} {
 			if plain[bin] += n; plain[bin] == 0 {
 				delete(plain, bin)
 			}
 		}
-		if !maps.Equal(counts(&sum), plain) || !maps.Equal(counts(&merged), plain) {
-			t.Fatalf("decoded %v, merged %v, want %v", counts(&sum), counts(&merged), plain)
+		if !maps.Equal(counts(&sum), plain) || !maps.Equal(counts(&added), plain) {
+			t.Fatalf("decoded %v, added %v, want %v", counts(&sum), counts(&added), plain)
 		}
 		for bin, n := range plain {
 			sum.Add(bin, -n)

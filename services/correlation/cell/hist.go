@@ -179,26 +179,6 @@ func (h *Hist) Each(f func(bin int32, n int64)) {
 	}
 }
 
-// Merge adds all counts of o.
-func (h *Hist) Merge(o *Hist) {
-	if o.width != 0 {
-		from, to := o.ends()
-		if from == to {
-			return
-		}
-		h.cover(o.base+int32(from), o.base+int32(to))
-		for i := from; i < to; i++ {
-			if n := o.at(i); n != 0 {
-				h.bump(int(o.base-h.base)+i, n)
-			}
-		}
-		return
-	}
-	for i := range len(o.data) / 4 {
-		h.Add(o.listed(i))
-	}
-}
-
 // Counts returns the bins with a count, ascending.
 func (h *Hist) Counts() []BinCount {
 	var out []BinCount
@@ -234,20 +214,6 @@ func (h *Hist) Within(b *Bins, limit int64, atMost bool) (within, cut int64) {
 		}
 	})
 	return within, cut
-}
-
-// Rank returns the bin of the k-th smallest value, k from 1 to Total.
-func (h *Hist) Rank(k int64) int32 {
-	var seen int64
-	var at int32
-	found := false
-	h.Each(func(bin int32, n int64) {
-		seen += n
-		if !found && seen >= k {
-			at, found = bin, true
-		}
-	})
-	return at
 }
 
 // Clear empties h and keeps its room.

@@ -38,7 +38,7 @@ func NewCatalogue(spec Spec) *Catalogue {
 	}
 	for _, l := range spec.ServiceLevels {
 		c.add(&Definition{
-			ID: l.ID, Measure: l.Metric.ID, Unit: "%", Sentence: l.sentence(), OfInteractions: true, Headline: true, Order: "2" + l.ID,
+			ID: l.ID, Measure: l.Metric.ID, Distribution: true, Unit: "%", Sentence: l.sentence(), OfInteractions: true, Headline: true, Order: "2" + l.ID,
 			Compute: l.compute,
 		})
 	}
@@ -60,7 +60,7 @@ func define(m Measure, st Statistic, i int) *Definition {
 		group = "4"
 	}
 	return &Definition{
-		ID: m.ID + "." + st.Name, Measure: m.ID, Unit: st.Unit(m), Sentence: st.Sentence(m), Headline: st.Name == headline(m),
+		ID: m.ID + "." + st.Name, Measure: m.ID, Distribution: st.Distribution, Unit: st.Unit(m), Sentence: st.Sentence(m), Headline: st.Name == headline(m),
 		Order:   fmt.Sprintf("%s%s.%03d", group, m.ID, i),
 		Compute: func(s *cell.Sample) Result { return st.Compute(m, s) },
 	}

@@ -67,12 +67,13 @@ func promoters(d Measure, s *cell.Sample) (promoters, detractors, n int64, why s
 		return 0, 0, 0, why
 	}
 	bins := d.bins(s)
-	for _, c := range counts(s) {
-		switch v, _ := bins.Bounds(c.Bin); {
+	lo, counts := s.Counts()
+	for i, n := range counts {
+		switch v, _ := bins.Bounds(lo + int32(i)); {
 		case v >= 9:
-			promoters += c.N
+			promoters += n
 		case v <= 6:
-			detractors += c.N
+			detractors += n
 		}
 	}
 	return promoters, detractors, m.N, ""

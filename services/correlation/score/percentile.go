@@ -31,13 +31,14 @@ func percentile(p int64) func(Measure, *cell.Sample) Result {
 		}
 		n := m.N
 		k := nearestRank(p, n)
-		bins, all := d.bins(s), counts(s)
-		at := rank(all, k)
+		bins := d.bins(s)
+		from, counts := s.Counts()
+		at := rank(from, counts, k)
 		r := Result{Value: ptr(d.inUnits(bins.Middle(at))), N: n, Coverage: coverage(n, s)}
 		l, u, ok := orderRanks(n, float64(p)/100)
 		if ok {
-			lo, _ := bins.Bounds(rank(all, l))
-			_, hi := bins.Bounds(rank(all, u))
+			lo, _ := bins.Bounds(rank(from, counts, l))
+			_, hi := bins.Bounds(rank(from, counts, u))
 			r.Interval = &Interval{Low: d.inUnits(float64(lo)), High: d.inUnits(float64(hi)), Method: "order statistic"}
 		}
 		r.explain = func() Explanation {

@@ -42,9 +42,17 @@ func aSample(t *rapid.T, name string, resolution int64, values *rapid.Generator[
 		if s.Measure[""] == nil {
 			s.Measure[""] = new(cell.Moments)
 		}
-		s.Measure[""].Merge(m)
+		s.Measure[""] = added(s.Measure[""], m)
 	}
 	return s, all
+}
+
+func added(all ...*cell.Moments) *cell.Moments {
+	var a cell.Adder
+	for _, m := range all {
+		a.Add(m, true)
+	}
+	return a.Take()
 }
 
 func merged(a, b *cell.Sample) *cell.Sample {
@@ -57,7 +65,7 @@ func merged(a, b *cell.Sample) *cell.Sample {
 			if s.Measure[o] == nil {
 				s.Measure[o] = new(cell.Moments)
 			}
-			s.Measure[o].Merge(m)
+			s.Measure[o] = added(s.Measure[o], m)
 		}
 	}
 	return s

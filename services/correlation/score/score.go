@@ -13,6 +13,8 @@ type Definition struct {
 	ID string
 	// Measure is the id of the metric or question whose moments it needs; empty when interactions are enough.
 	Measure string
+	// Distribution is true when it needs the measure's histogram as well.
+	Distribution bool
 	// Unit of the value ("s", "%", "points", "interactions").
 	Unit string
 	// Sentence says what is computed.
@@ -24,9 +26,14 @@ type Definition struct {
 	// Order sorts definitions for people: interactions, outcomes, service levels, metrics, questions. It is unique, and
 	// stays comparable when the map changes.
 	Order string
-	// Compute returns the score of a sample of its measure. It changes nothing in the sample and is safe to call
+	// Compute returns the score of a sample of what it needs. It changes nothing in the sample and is safe to call
 	// concurrently. It never returns NaN or an infinity: where there is no value, Suppressed says why.
 	Compute func(*cell.Sample) Result
+}
+
+// Needs says what of the cells Compute needs.
+func (d *Definition) Needs() cell.Needs {
+	return cell.Needs{Measure: d.Measure, Distribution: d.Distribution}
 }
 
 // Result is a computed score.

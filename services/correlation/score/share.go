@@ -60,9 +60,10 @@ func shareOf(d Measure, s *cell.Sample, hit func(int64) bool) Result {
 	}
 	bins := d.bins(s)
 	var hits int64
-	for _, c := range counts(s) {
-		if v, _ := bins.Bounds(c.Bin); hit(v) {
-			hits += c.N
+	lo, counts := s.Counts()
+	for i, n := range counts {
+		if v, _ := bins.Bounds(lo + int32(i)); n != 0 && hit(v) {
+			hits += n
 		}
 	}
 	r := proportion(hits, m.N)
@@ -78,7 +79,7 @@ func Shares(m Measure) []Statistic {
 	var all []Statistic
 	for v := m.Min; v <= m.Max; v++ {
 		all = append(all, Statistic{
-			Name: "share." + whole(v), Lacks: always, Unit: percent,
+			Name: "share." + whole(v), Lacks: always, Unit: percent, Distribution: true,
 			Sentence: func(m Measure) string {
 				return fmt.Sprintf("The share of answers to %s that are %d, with Wilson's interval.", m.ID, v)
 			},

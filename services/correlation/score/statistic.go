@@ -12,6 +12,8 @@ type Statistic struct {
 	Unit func(Measure) string
 	// Sentence says what is computed.
 	Sentence func(Measure) string
+	// Distribution is true when it needs more than the sums.
+	Distribution bool
 	// Compute computes it.
 	Compute func(Measure, *cell.Sample) Result
 }
@@ -20,16 +22,16 @@ type Statistic struct {
 // answers ("share.<v>") come from Shares: their names depend on the scale.
 func Statistics() []Statistic {
 	return []Statistic{
-		{"nps", onlyNPS, points, npsSentence, nps},
-		{"nps_adjusted", onlyNPS, points, npsAdjustedSentence, npsAdjusted},
-		{"top2", onlyTop2, percent, top2Sentence, top2},
-		{"mean", always, Measure.unit, meanSentence, mean},
-		{"median", always, Measure.unit, percentileSentence("median", 50), percentile(50)},
-		{"p90", onlyMetric, Measure.unit, percentileSentence("90th percentile", 90), percentile(90)},
-		{"p95", onlyMetric, Measure.unit, percentileSentence("95th percentile", 95), percentile(95)},
-		{"sd", always, Measure.unit, sdSentence, sd},
-		{"sum", onlyMetric, Measure.unit, sumSentence, sum},
-		{"count", always, Measure.cases, countSentence, count},
+		{"nps", onlyNPS, points, npsSentence, true, nps},
+		{"nps_adjusted", onlyNPS, points, npsAdjustedSentence, true, npsAdjusted},
+		{"top2", onlyTop2, percent, top2Sentence, true, top2},
+		{"mean", always, Measure.unit, meanSentence, false, mean},
+		{"median", always, Measure.unit, percentileSentence("median", 50), true, percentile(50)},
+		{"p90", onlyMetric, Measure.unit, percentileSentence("90th percentile", 90), true, percentile(90)},
+		{"p95", onlyMetric, Measure.unit, percentileSentence("95th percentile", 95), true, percentile(95)},
+		{"sd", always, Measure.unit, sdSentence, false, sd},
+		{"sum", onlyMetric, Measure.unit, sumSentence, false, sum},
+		{"count", always, Measure.cases, countSentence, false, count},
 	}
 }
 

@@ -43,7 +43,7 @@ func (h *hub) compute(all []*series) {
 			}
 			sr.t = t
 		}
-		key := sampleKey{sr.key.organisation, sr.key.scope, sr.t.Definition.Measure, sr.key.window}
+		key := sampleKey{sr.key.organisation, sr.key.scope, cell.Needs{Measure: sr.t.Definition.Measure}, sr.key.window}
 		groups[key] = append(groups[key], sr)
 	}
 	for _, group := range groups {
@@ -87,15 +87,17 @@ func (h *hub) group(group []*series, now time.Time) []scored {
 	var sample *cell.Sample
 	var stale []*series
 	var is seen
+	needs := t.Definition.Needs()
 	h.r.view(t.Organisation(), func(v *view) {
 		is = seen{v.generation, v.Epoch(t.Scope), t.Map.Version, span.From, span.To}
 		for _, sr := range group {
 			if sr.seen != is || is.epoch == 0 {
 				stale = append(stale, sr)
+				needs.Distribution = needs.Distribution || sr.t.Definition.Distribution
 			}
 		}
 		if len(stale) > 0 {
-			at, sample = v.moment(now), h.r.sample(v, t, span)
+			at, sample = v.moment(now), h.r.sample(v, t, needs, span)
 		}
 	})
 	out := make([]scored, len(stale))

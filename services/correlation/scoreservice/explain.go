@@ -30,7 +30,7 @@ func (s *Service) ExplainScore(ctx context.Context, req *scorev1.ExplainScoreReq
 	var sample *cell.Sample
 	var cells []counted
 	s.r.view(t.Organisation(), func(v *view) {
-		at, sample = v.moment(now), s.r.sample(v, t, span)
+		at, sample = v.moment(now), s.r.sample(v, t, t.Definition.Needs(), span)
 		v.Cells(t.Scope, t.Definition.Measure, span, func(touchpoint, outcome string, tier state.Tier, from time.Time, m *cell.Moments, interactions int64) {
 			if c, ok := t.count(m, interactions); ok {
 				c.touchpoint, c.outcome, c.tier, c.from = touchpoint, outcome, tier, from

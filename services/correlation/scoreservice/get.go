@@ -60,7 +60,7 @@ func (s *Service) BatchGetScores(ctx context.Context, req *scorev1.BatchGetScore
 	s.r.view(targets[0].Organisation(), func(v *view) {
 		at = v.moment(now)
 		for i, t := range targets {
-			taken[i] = s.r.sample(v, t, spans[i])
+			taken[i] = s.r.sample(v, t, t.Definition.Needs(), spans[i])
 		}
 	})
 	out := &scorev1.BatchGetScoresResponse{Scores: make([]*scorev1.Score, len(targets))}

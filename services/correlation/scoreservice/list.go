@@ -81,18 +81,18 @@ func (r *Reader) scoresOf(targets []*Target, now time.Time) ([]*scorev1.Score, e
 		return nil, err
 	}
 	var at Moment
-	taken := map[string]*cell.Sample{} // by measure
+	taken := map[cell.Needs]*cell.Sample{}
 	r.view(targets[0].Organisation(), func(v *view) {
 		at = v.moment(now)
 		for _, t := range targets {
-			if m := t.Definition.Measure; taken[m] == nil {
-				taken[m] = r.sample(v, t, span)
+			if needs := t.Definition.Needs(); taken[needs] == nil {
+				taken[needs] = r.sample(v, t, needs, span)
 			}
 		}
 	})
 	out := make([]*scorev1.Score, len(targets))
 	for i, t := range targets {
-		out[i] = t.Score(taken[t.Definition.Measure], span, at)
+		out[i] = t.Score(taken[t.Definition.Needs()], span, at)
 	}
 	return out, nil
 }

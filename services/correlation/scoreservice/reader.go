@@ -137,7 +137,7 @@ func (r *Reader) Score(t *Target, now time.Time) (*scorev1.Score, error) {
 	var at Moment
 	var sample *cell.Sample
 	r.view(t.Organisation(), func(v *view) {
-		at, sample = v.moment(now), r.sample(v, t, span)
+		at, sample = v.moment(now), r.sample(v, t, t.Definition.Needs(), span)
 	})
 	return t.Score(sample, span, at), nil
 }

@@ -20,7 +20,7 @@ type samples struct {
 type sampleKey struct {
 	organisation string
 	scope        state.Scope
-	measure      string
+	needs        cell.Needs
 	window       scorev1.Window
 }
 
@@ -34,19 +34,19 @@ type sampled struct {
 const maxSamples = 8192
 
 // sample adds up the cells of a target in a view, unless that was done before.
-func (r *Reader) sample(v *view, t *Target, span state.Span) *cell.Sample {
+func (r *Reader) sample(v *view, t *Target, needs cell.Needs, span state.Span) *cell.Sample {
 	epoch := v.Epoch(t.Scope)
 	if !t.live() || epoch == 0 { // 0: not changed since the cells were loaded, which may have been more than once
-		return v.Sample(t.Scope, t.Definition.Measure, span)
+		return v.Sample(t.Scope, needs, span)
 	}
-	key := sampleKey{t.Organisation(), t.Scope, t.Definition.Measure, t.Ref.GetWindow()}
+	key := sampleKey{t.Organisation(), t.Scope, needs, t.Ref.GetWindow()}
 	r.samples.mu.Lock()
 	s, ok := r.samples.byKey[key]
 	r.samples.mu.Unlock()
 	if ok && s.generation == v.generation && s.epoch == epoch && s.version == t.Map.Version && s.from.Equal(span.From) && s.to.Equal(span.To) {
 		return s.sample
 	}
-	s = sampled{v.generation, epoch, t.Map.Version, span.From, span.To, v.Sample(t.Scope, t.Definition.Measure, span)}
+	s = sampled{v.generation, epoch, t.Map.Version, span.From, span.To, v.Sample(t.Scope, needs, span)}
 	r.samples.mu.Lock()
 	defer r.samples.mu.Unlock()
 	if len(r.samples.byKey) >= maxSamples && !ok {

@@ -55,7 +55,7 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 		s.r.view(t.Organisation(), func(v *view) {
 			at = v.moment(now)
 			for i, step := range some {
-				taken[i] = v.Sample(t.Scope, t.Definition.Measure, step)
+				taken[i] = v.Sample(t.Scope, t.Definition.Needs(), step)
 			}
 		})
 		for i, step := range some {

@@ -205,6 +205,77 @@ func decodeBlock(b []byte) ([]outcome, error) {
 	return outs, r.err
 }
 
+// summing adds up blocks, by outcome: names are looked up once at the end, not once a cell.
+type summing struct {
+	measure      uint32 // 0: interactions only
+	distribution bool
+	outs         []outcomeSum
+	scratch      cell.Moments // of an encoded block
+}
+
+type outcomeSum struct {
+	sym          uint32
+	n, simulated int64
+	any          bool // something of the measure was added
+	moments      cell.Adder
+}
+
+func (s *summing) outcome(sym uint32) *outcomeSum {
+	for i := range s.outs {
+		if s.outs[i].sym == sym {
+			return &s.outs[i]
+		}
+	}
+	if n := len(s.outs); n < cap(s.outs) {
+		s.outs = s.outs[:n+1] // its adder keeps its room
+		o := &s.outs[n]
+		o.sym, o.n, o.simulated, o.any = sym, 0, 0, false
+		return o
+	}
+	s.outs = append(s.outs, outcomeSum{sym: sym})
+	return &s.outs[len(s.outs)-1]
+}
+
+// sum adds the block to s. After an error it is added in part.
+func (b *block) sum(s *summing) error {
+	if b.live {
+		for i := range b.outs {
+			o := &b.outs[i]
+			to := s.outcome(o.sym)
+			to.n += o.n
+			to.simulated += o.simulated
+			if s.measure == 0 {
+				continue
+			}
+			for j := range o.measures {
+				if m := &o.measures[j]; m.sym == s.measure {
+					to.moments.Add(&m.Moments, s.distribution)
+					to.any = true
+				}
+			}
+		}
+		return nil
+	}
+	r := blockReader{b: b.enc}
+	for len(r.b) > 0 && r.err == nil {
+		to := s.outcome(uint32(r.uint()))
+		to.n += r.int()
+		to.simulated += r.int()
+		count := r.uint()
+		for i := uint64(0); i < count && r.err == nil; i++ {
+			if uint32(r.uint()) != s.measure || s.measure == 0 {
+				r.moments(nil)
+				continue
+			}
+			s.scratch.Clear()
+			r.moments(&s.scratch)
+			to.moments.Add(&s.scratch, s.distribution)
+			to.any = true
+		}
+	}
+	return r.err
+}
+
 // each calls f for each outcome with its interactions and the moments of one measure (nil when it has none).
 func (b *block) each(measureSym uint32, f func(sym uint32, n, simulated int64, m *cell.Moments)) error {
 	if b.live {

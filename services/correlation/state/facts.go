@@ -206,7 +206,7 @@ func (v *View) In(f *Fact, sc Scope, span Span) bool {
 
 // Without is Sample as it would be if a fact had never been recorded, its answers' places aside.
 func (v *View) Without(f *Fact, sc Scope, measure string, span Span) *cell.Sample {
-	s := v.Sample(sc, measure, span)
+	s := v.Sample(sc, cell.Needs{Measure: measure, Distribution: true}, span)
 	if !v.In(f, sc, span) {
 		return s
 	}

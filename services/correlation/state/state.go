@@ -117,6 +117,7 @@ type State struct {
 	changed chan struct{}
 	slab    []byte
 	scratch scratch
+	sums    sync.Pool // of *summing, which have room for whole histograms
 }
 
 // Counts are running totals, for operators. All but Facts and Retracted tell of deliveries and so depend on history.

@@ -12,6 +12,7 @@ import (
 
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+	"github.com/touchstone-cx/touchstone/services/correlation/cell"
 	"github.com/touchstone-cx/touchstone/services/internal/fold"
 	"github.com/touchstone-cx/touchstone/services/internal/fold/memstore"
 )
@@ -229,8 +230,12 @@ func same(t *testing.T, seed uint64, l *life, facts []*factv1.RecordedFact) {
 						t.Fatal(err)
 					}
 					span := Live(w, now, c.Zone)
-					got := v.Sample(sc, measure, span)
-					all := got.All()
+					got := v.Sample(sc, cell.Needs{Measure: measure, Distribution: true}, span)
+					var adder cell.Adder
+					for _, m := range got.Measure {
+						adder.Add(m, true)
+					}
+					all := adder.Take()
 					n, values, sum, observed := want.sum(sc, measure, span)
 					if got.Offered() != n || all.N != values || all.Sum.String() != fmt.Sprint(sum) || all.ObservedN != observed || all.Hist.Total() != values {
 						t.Fatalf("seed %d %+v %s %v: got %d interactions, %d values, sum %s, %d observed; want %d, %d, %d, %d",

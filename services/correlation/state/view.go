@@ -96,56 +96,45 @@ func breakdownOf(sc Scope) (int, string) {
 	}
 }
 
-// Sample adds up the cells of a scope and span: interactions by outcome, and one measure's moments by outcome. An empty
-// measure means interactions only.
-func (v *View) Sample(sc Scope, measure string, span Span) *cell.Sample {
+// Sample adds up the cells of a scope and span: interactions by outcome, and one measure's moments by outcome.
+func (v *View) Sample(sc Scope, needs cell.Needs, span Span) *cell.Sample {
 	out := &cell.Sample{Interactions: map[string]int64{}, Measure: map[string]*cell.Moments{}}
 	if v.org == nil {
 		return out
 	}
-	sym := v.s.symbols.byName[measure]
+	sym := v.s.symbols.byName[needs.Measure]
 	if sym != 0 {
 		out.Bins = v.layout(sym)
 	}
-	// Sums by symbol first: names are looked up once at the end, not once a cell.
-	type sum struct {
-		n int64
-		m *cell.Moments
+	sum, _ := v.s.sums.Get().(*summing)
+	if sum == nil {
+		sum = new(summing)
 	}
-	sums := map[uint32]*sum{}
+	defer v.s.sums.Put(sum)
+	sum.measure, sum.distribution = sym, needs.Distribution
 	v.each(sc, func(_ *touchpoint, sr *series) {
 		for _, p := range span.Pieces {
 			sr.over(p, func(_ int64, b *block) {
-				err := b.each(sym, func(o uint32, n, simulated int64, m *cell.Moments) {
-					x := sums[o]
-					if x == nil {
-						x = new(sum)
-						sums[o] = x
-					}
-					x.n += n
-					out.Simulated += simulated
-					if m != nil {
-						if x.m == nil {
-							x.m = new(cell.Moments)
-						}
-						x.m.Merge(m)
-					}
-				})
-				if err != nil {
+				if err := b.sum(sum); err != nil {
 					out.Damaged = true
 				}
 			})
 		}
 	})
-	for o, x := range sums {
-		name := v.s.symbols.name(o)
-		if x.n != 0 {
-			out.Interactions[name] = x.n
+	for i := range sum.outs {
+		o := &sum.outs[i]
+		name := v.s.symbols.name(o.sym)
+		if o.n != 0 {
+			out.Interactions[name] = o.n
 		}
-		if x.m != nil && !x.m.IsZero() {
-			out.Measure[name] = x.m
+		out.Simulated += o.simulated
+		if o.any {
+			if m := o.moments.Take(); !m.IsZero() {
+				out.Measure[name] = m
+			}
 		}
 	}
+	sum.outs = sum.outs[:0]
 	return out
 }
 
