@@ -29,6 +29,9 @@ func (b *bench) query(ctx context.Context) error {
 		if err := newPublisher(saturate()).runFor(ctx, s, 2*time.Second); err != nil {
 			return err
 		}
+		if _, err := s.folded(ctx); err != nil {
+			return err
+		}
 		l := steady()
 		l.first = 1 << 40
 		p := newPublisher(l)
