@@ -10,9 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel/metric"
+	"google.golang.org/protobuf/proto"
 
 	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
+	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/scoreservice"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
@@ -70,6 +73,7 @@ func start(ctx context.Context, env *host.Env) error {
 	}
 	env.Health("fold", gens.health(cfg.LagLimit))
 	env.Go("upkeep", func(ctx context.Context) error { return gens.upkeep(ctx, cfg.SyncEvery) })
+	env.Go("progress", func(ctx context.Context) error { return gens.tell(ctx, env.Bus.NC()) })
 	env.Go("map changes", recounts(env, gens))
 
 	live := func() *state.State { return gens.current().state }
@@ -112,6 +116,7 @@ func (g *generations) upkeep(ctx context.Context, every time.Duration) error {
 	defer sync.Stop()
 	defer settle.Stop()
 	defer prune.Stop()
+	settled := uint64(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -121,9 +126,39 @@ func (g *generations) upkeep(ctx context.Context, every time.Duration) error {
 				return fmt.Errorf("syncing the store: %w", err)
 			}
 		case <-settle.C:
-			g.current().state.Settle()
+			// While facts come the fold sees to it; a flood that has just ended leaves something behind.
+			gen := g.current()
+			at := gen.fold.Applied()
+			if at == settled {
+				gen.state.Settle()
+			}
+			settled = at
 		case <-prune.C:
 			g.current().state.Prune()
+		}
+	}
+}
+
+// tell publishes how far facts are counted, for the pace of those who publish them.
+func (g *generations) tell(ctx context.Context, nc *nats.Conn) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for told := uint64(0); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		at := g.current().fold.Applied()
+		if at == told {
+			continue
+		}
+		b, err := proto.Marshal(&factv1.Folded{Position: at})
+		if err == nil {
+			err = nc.Publish(bus.FoldedSubject("correlation", 0), b)
+		}
+		if err == nil { // else the bus is away, which Health says
+			told = at
 		}
 	}
 }

@@ -24,6 +24,7 @@ type lane struct {
 	js      jetstream.JetStream
 	version func() uint64 // of the organisation's map
 	limits  laneLimits
+	pace    *pace
 	failed  func(error)
 	stats   *stats
 	spare   sync.Pool // *message: at rest each fact is a message, and a new buffer for each would keep the collector busy
@@ -94,8 +95,8 @@ func (t *ticket) wait(ctx context.Context) error {
 	}
 }
 
-func newLane(subject string, js jetstream.JetStream, version func() uint64, limits laneLimits, failed func(error), st *stats) *lane {
-	l := &lane{subject: subject, js: js, version: version, limits: limits, failed: failed, stats: st, done: make(chan struct{})}
+func newLane(subject string, js jetstream.JetStream, version func() uint64, limits laneLimits, p *pace, failed func(error), st *stats) *lane {
+	l := &lane{subject: subject, js: js, version: version, limits: limits, pace: p, failed: failed, stats: st, done: make(chan struct{})}
 	l.wake = sync.NewCond(&l.mu)
 	go l.run()
 	return l
@@ -191,7 +192,11 @@ func (l *lane) run() {
 		}
 		l.queued -= len(m.data)
 		l.inFlight++
+		closed := l.closed
 		l.mu.Unlock()
+		if !closed {
+			l.pace.wait()
+		}
 		l.send(m)
 		l.mu.Lock()
 	}
@@ -210,7 +215,8 @@ func (l *lane) send(m *message) {
 			timer := time.NewTimer(l.limits.ack)
 			defer timer.Stop()
 			select {
-			case <-ack.Ok():
+			case ok := <-ack.Ok():
+				l.pace.recorded(ok.Sequence)
 			case err = <-ack.Err():
 			case <-timer.C:
 				err = errors.New("no acknowledgement")

@@ -36,7 +36,7 @@ func newLaneRig(t testing.TB, limits laneLimits) *laneRig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.lane = newLane("lane", r.bus.JS(), func() uint64 { return 7 }, limits, func(error) { r.failed.Add(1) }, testStats(t))
+	r.lane = newLane("lane", r.bus.JS(), func() uint64 { return 7 }, limits, newPace(0), func(error) { r.failed.Add(1) }, testStats(t))
 	t.Cleanup(r.lane.close)
 	return r
 }

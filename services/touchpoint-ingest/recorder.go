@@ -32,6 +32,7 @@ type Recorder struct {
 	space    *space
 	limiter  *limiter
 	stats    *stats
+	pace     *pace
 
 	mu      sync.RWMutex
 	lanes   map[laneKey]*lane
@@ -251,7 +252,7 @@ func (r *Recorder) lane(k laneKey) (*lane, error) {
 			}
 			return 0
 		}
-		l = newLane(bus.FactSubject(k.organisation, k.partition), r.bus.JS(), version, r.limits, r.space.failed, r.stats)
+		l = newLane(bus.FactSubject(k.organisation, k.partition), r.bus.JS(), version, r.limits, r.pace, r.space.failed, r.stats)
 		r.lanes[k] = l
 	}
 	return l, nil

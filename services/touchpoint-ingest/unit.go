@@ -19,6 +19,7 @@ type Config struct {
 	MessageBytes int           `yaml:"message_bytes"` // most bytes of facts in one message
 	InFlight     int           `yaml:"in_flight"`     // messages on their way to disk, per organisation and partition
 	QueueBytes   int           `yaml:"queue_bytes"`   // bytes that may wait, per organisation and partition
+	Ahead        uint64        `yaml:"ahead"`         // messages that may be on disk and not counted before publishing slows down; 0: any number
 	AckTimeout   time.Duration `yaml:"ack_timeout"`   // longest wait for the disk
 	ReserveBytes uint64        `yaml:"reserve_bytes"` // refuse new facts below this much free space …
 	ReserveShare float64       `yaml:"reserve_share"` // … or below this share of the disk
@@ -28,7 +29,7 @@ type Config struct {
 
 func defaults() Config {
 	return Config{
-		Partitions: 1, MessageBytes: 256 << 10, InFlight: 8, QueueBytes: 16 << 20, AckTimeout: 20 * time.Second,
+		Partitions: 1, MessageBytes: 256 << 10, InFlight: 8, QueueBytes: 16 << 20, Ahead: 256, AckTimeout: 20 * time.Second,
 		ReserveBytes: 512 << 20, ReserveShare: 0.02, SourceRate: 1_000_000,
 	}
 }
@@ -69,10 +70,15 @@ func start(_ context.Context, env *host.Env) error {
 		cfg.SpacePath = env.DataDir
 	}
 	sp := newSpace(cfg.SpacePath, cfg.ReserveBytes, cfg.ReserveShare, mender(env), env.Log)
+	pc := newPace(cfg.Ahead)
+	if err := pc.listen(env.Bus.NC()); err != nil {
+		return err
+	}
+	env.OnStop("pace", func(context.Context) error { return pc.close() })
 	rec := &Recorder{
 		admitter: admit.New(hasher, sealer), maps: env.Maps, bus: env.Bus, clock: env.Clock, cfg: cfg,
 		limits:   laneLimits{message: cfg.MessageBytes, inFlight: cfg.InFlight, queue: cfg.QueueBytes, ack: cfg.AckTimeout},
-		refusals: refused, space: sp, limiter: newLimiter(cfg.SourceRate, env.Clock), stats: st, lanes: map[laneKey]*lane{},
+		refusals: refused, space: sp, limiter: newLimiter(cfg.SourceRate, env.Clock), stats: st, pace: pc, lanes: map[laneKey]*lane{},
 	}
 	env.OnStop("lanes", func(context.Context) error { rec.stop(); return nil })
 	env.Go("refusals", refused.run)

@@ -15,6 +15,11 @@ func FactSubject(org string, partition int) string {
 	return "ts.fact." + org + "." + strconv.Itoa(partition)
 }
 
+// FoldedSubject is the subject on which a service tells how far it has counted a partition's facts.
+func FoldedSubject(service string, partition int) string {
+	return "ts.folded." + service + "." + strconv.Itoa(partition)
+}
+
 // EnsureStreams makes the streams and buckets that are missing, one copy each, and brings the settings of others up to date.
 func (b *Bus) EnsureStreams(ctx context.Context) error { return b.EnsureReplicated(ctx, 1) }
 

@@ -754,6 +754,53 @@ func (x *RecordedObservation) GetTeam() string {
 	return ""
 }
 
+// Folded tells publishers how far their facts are counted. It is sent by a service as it gets on, at most every 10 ms, and is
+// not kept: who misses one hears the next.
+type Folded struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence in TS_FACT up to which facts are counted.
+	Position      uint64 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Folded) Reset() {
+	*x = Folded{}
+	mi := &file_touchstone_fact_v1_recorded_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Folded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Folded) ProtoMessage() {}
+
+func (x *Folded) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_fact_v1_recorded_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Folded.ProtoReflect.Descriptor instead.
+func (*Folded) Descriptor() ([]byte, []int) {
+	return file_touchstone_fact_v1_recorded_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Folded) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 var File_touchstone_fact_v1_recorded_proto protoreflect.FileDescriptor
 
 const file_touchstone_fact_v1_recorded_proto_rawDesc = "" +
@@ -829,7 +876,9 @@ const file_touchstone_fact_v1_recorded_proto_rawDesc = "" +
 	"touchpoint\x18\x06 \x01(\tR\n" +
 	"touchpoint\x12\x18\n" +
 	"\achannel\x18\a \x01(\tR\achannel\x12\x12\n" +
-	"\x04team\x18\b \x01(\tR\x04teamBIZGgithub.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1;factv1b\x06proto3"
+	"\x04team\x18\b \x01(\tR\x04team\"$\n" +
+	"\x06Folded\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bpositionBIZGgithub.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1;factv1b\x06proto3"
 
 var (
 	file_touchstone_fact_v1_recorded_proto_rawDescOnce sync.Once
@@ -843,7 +892,7 @@ func file_touchstone_fact_v1_recorded_proto_rawDescGZIP() []byte {
 	return file_touchstone_fact_v1_recorded_proto_rawDescData
 }
 
-var file_touchstone_fact_v1_recorded_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_touchstone_fact_v1_recorded_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_touchstone_fact_v1_recorded_proto_goTypes = []any{
 	(*RecordedBatch)(nil),       // 0: touchstone.fact.v1.RecordedBatch
 	(*RecordedFact)(nil),        // 1: touchstone.fact.v1.RecordedFact
@@ -852,11 +901,12 @@ var file_touchstone_fact_v1_recorded_proto_goTypes = []any{
 	(*RecordedAttribute)(nil),   // 4: touchstone.fact.v1.RecordedAttribute
 	(*RecordedAnswer)(nil),      // 5: touchstone.fact.v1.RecordedAnswer
 	(*RecordedObservation)(nil), // 6: touchstone.fact.v1.RecordedObservation
-	(Kind)(0),                   // 7: touchstone.fact.v1.Kind
+	(*Folded)(nil),              // 7: touchstone.fact.v1.Folded
+	(Kind)(0),                   // 8: touchstone.fact.v1.Kind
 }
 var file_touchstone_fact_v1_recorded_proto_depIdxs = []int32{
 	1, // 0: touchstone.fact.v1.RecordedBatch.facts:type_name -> touchstone.fact.v1.RecordedFact
-	7, // 1: touchstone.fact.v1.RecordedFact.kind:type_name -> touchstone.fact.v1.Kind
+	8, // 1: touchstone.fact.v1.RecordedFact.kind:type_name -> touchstone.fact.v1.Kind
 	2, // 2: touchstone.fact.v1.RecordedFact.interaction:type_name -> touchstone.fact.v1.RecordedInteraction
 	5, // 3: touchstone.fact.v1.RecordedFact.answer:type_name -> touchstone.fact.v1.RecordedAnswer
 	6, // 4: touchstone.fact.v1.RecordedFact.observation:type_name -> touchstone.fact.v1.RecordedObservation
@@ -886,7 +936,7 @@ func file_touchstone_fact_v1_recorded_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_fact_v1_recorded_proto_rawDesc), len(file_touchstone_fact_v1_recorded_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
