@@ -26,6 +26,166 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Place says whether customers see a step.
+type Place int32
+
+const (
+	Place_PLACE_UNSPECIFIED Place = 0
+	// The customer sees it.
+	Place_PLACE_FRONT_STAGE Place = 1
+	// The customer does not see it.
+	Place_PLACE_BACK_STAGE Place = 2
+)
+
+// Enum value maps for Place.
+var (
+	Place_name = map[int32]string{
+		0: "PLACE_UNSPECIFIED",
+		1: "PLACE_FRONT_STAGE",
+		2: "PLACE_BACK_STAGE",
+	}
+	Place_value = map[string]int32{
+		"PLACE_UNSPECIFIED": 0,
+		"PLACE_FRONT_STAGE": 1,
+		"PLACE_BACK_STAGE":  2,
+	}
+)
+
+func (x Place) Enum() *Place {
+	p := new(Place)
+	*p = x
+	return p
+}
+
+func (x Place) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Place) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[0].Descriptor()
+}
+
+func (Place) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[0]
+}
+
+func (x Place) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Place.Descriptor instead.
+func (Place) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{0}
+}
+
+// Sign says how a question's answers are expected to move when the metric rises.
+type Sign int32
+
+const (
+	Sign_SIGN_UNSPECIFIED Sign = 0
+	// Answers rise with the metric.
+	Sign_SIGN_POSITIVE Sign = 1
+	// Answers fall when the metric rises.
+	Sign_SIGN_NEGATIVE Sign = 2
+)
+
+// Enum value maps for Sign.
+var (
+	Sign_name = map[int32]string{
+		0: "SIGN_UNSPECIFIED",
+		1: "SIGN_POSITIVE",
+		2: "SIGN_NEGATIVE",
+	}
+	Sign_value = map[string]int32{
+		"SIGN_UNSPECIFIED": 0,
+		"SIGN_POSITIVE":    1,
+		"SIGN_NEGATIVE":    2,
+	}
+)
+
+func (x Sign) Enum() *Sign {
+	p := new(Sign)
+	*p = x
+	return p
+}
+
+func (x Sign) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Sign) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[1].Descriptor()
+}
+
+func (Sign) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[1]
+}
+
+func (x Sign) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Sign.Descriptor instead.
+func (Sign) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+}
+
+// Life is what people decided about a pairing; whether it tracks is computed.
+type Life int32
+
+const (
+	Life_LIFE_UNSPECIFIED Life = 0
+	// Proposed and watched.
+	Life_LIFE_CANDIDATE Life = 1
+	// The organisation manages by it.
+	Life_LIFE_ADOPTED Life = 2
+	// Given up; its history stays.
+	Life_LIFE_RETIRED Life = 3
+)
+
+// Enum value maps for Life.
+var (
+	Life_name = map[int32]string{
+		0: "LIFE_UNSPECIFIED",
+		1: "LIFE_CANDIDATE",
+		2: "LIFE_ADOPTED",
+		3: "LIFE_RETIRED",
+	}
+	Life_value = map[string]int32{
+		"LIFE_UNSPECIFIED": 0,
+		"LIFE_CANDIDATE":   1,
+		"LIFE_ADOPTED":     2,
+		"LIFE_RETIRED":     3,
+	}
+)
+
+func (x Life) Enum() *Life {
+	p := new(Life)
+	*p = x
+	return p
+}
+
+func (x Life) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Life) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[2].Descriptor()
+}
+
+func (Life) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[2]
+}
+
+func (x Life) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Life.Descriptor instead.
+func (Life) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+}
+
 // Direction is who reaches out.
 type Direction int32
 
@@ -62,11 +222,11 @@ func (x Direction) String() string {
 }
 
 func (Direction) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[0].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[3].Descriptor()
 }
 
 func (Direction) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[0]
+	return &file_touchstone_map_v1_map_proto_enumTypes[3]
 }
 
 func (x Direction) Number() protoreflect.EnumNumber {
@@ -75,7 +235,7 @@ func (x Direction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Direction.Descriptor instead.
 func (Direction) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{0}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
 }
 
 // Better says which way is better.
@@ -114,11 +274,11 @@ func (x Better) String() string {
 }
 
 func (Better) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[1].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[4].Descriptor()
 }
 
 func (Better) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[1]
+	return &file_touchstone_map_v1_map_proto_enumTypes[4]
 }
 
 func (x Better) Number() protoreflect.EnumNumber {
@@ -127,7 +287,7 @@ func (x Better) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Better.Descriptor instead.
 func (Better) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
 }
 
 // QuestionKind declares which scores a question has.
@@ -147,18 +307,33 @@ const (
 	QuestionKind_QUESTION_KIND_RATING QuestionKind = 5
 	// Yes (1) or no (0).
 	QuestionKind_QUESTION_KIND_YES_NO QuestionKind = 6
+	// How likely an employee is to recommend the organisation as a place to work, exactly 0 to 10.
+	QuestionKind_QUESTION_KIND_ENPS QuestionKind = 7
+	// What the customer expected, on the scale of the question it is about.
+	QuestionKind_QUESTION_KIND_EXPECTATION QuestionKind = 8
+	// How important something is to the customer.
+	QuestionKind_QUESTION_KIND_IMPORTANCE QuestionKind = 9
+	// Which feeling describes the experience best: one of the declared choices.
+	QuestionKind_QUESTION_KIND_EMOTION QuestionKind = 10
+	// One of the declared choices.
+	QuestionKind_QUESTION_KIND_CHOICE QuestionKind = 11
 )
 
 // Enum value maps for QuestionKind.
 var (
 	QuestionKind_name = map[int32]string{
-		0: "QUESTION_KIND_UNSPECIFIED",
-		1: "QUESTION_KIND_NPS",
-		2: "QUESTION_KIND_CSAT",
-		3: "QUESTION_KIND_CES1",
-		4: "QUESTION_KIND_CES2",
-		5: "QUESTION_KIND_RATING",
-		6: "QUESTION_KIND_YES_NO",
+		0:  "QUESTION_KIND_UNSPECIFIED",
+		1:  "QUESTION_KIND_NPS",
+		2:  "QUESTION_KIND_CSAT",
+		3:  "QUESTION_KIND_CES1",
+		4:  "QUESTION_KIND_CES2",
+		5:  "QUESTION_KIND_RATING",
+		6:  "QUESTION_KIND_YES_NO",
+		7:  "QUESTION_KIND_ENPS",
+		8:  "QUESTION_KIND_EXPECTATION",
+		9:  "QUESTION_KIND_IMPORTANCE",
+		10: "QUESTION_KIND_EMOTION",
+		11: "QUESTION_KIND_CHOICE",
 	}
 	QuestionKind_value = map[string]int32{
 		"QUESTION_KIND_UNSPECIFIED": 0,
@@ -168,6 +343,11 @@ var (
 		"QUESTION_KIND_CES2":        4,
 		"QUESTION_KIND_RATING":      5,
 		"QUESTION_KIND_YES_NO":      6,
+		"QUESTION_KIND_ENPS":        7,
+		"QUESTION_KIND_EXPECTATION": 8,
+		"QUESTION_KIND_IMPORTANCE":  9,
+		"QUESTION_KIND_EMOTION":     10,
+		"QUESTION_KIND_CHOICE":      11,
 	}
 )
 
@@ -182,11 +362,11 @@ func (x QuestionKind) String() string {
 }
 
 func (QuestionKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[2].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[5].Descriptor()
 }
 
 func (QuestionKind) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[2]
+	return &file_touchstone_map_v1_map_proto_enumTypes[5]
 }
 
 func (x QuestionKind) Number() protoreflect.EnumNumber {
@@ -195,7 +375,119 @@ func (x QuestionKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use QuestionKind.Descriptor instead.
 func (QuestionKind) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+}
+
+// Facet is one of the three parts of the open experience index.
+type Facet int32
+
+const (
+	Facet_FACET_UNSPECIFIED Facet = 0
+	// Whether the customer got done what they came for.
+	Facet_FACET_SUCCESS Facet = 1
+	// How easy it was.
+	Facet_FACET_EFFORT Facet = 2
+	// How it felt.
+	Facet_FACET_EMOTION Facet = 3
+)
+
+// Enum value maps for Facet.
+var (
+	Facet_name = map[int32]string{
+		0: "FACET_UNSPECIFIED",
+		1: "FACET_SUCCESS",
+		2: "FACET_EFFORT",
+		3: "FACET_EMOTION",
+	}
+	Facet_value = map[string]int32{
+		"FACET_UNSPECIFIED": 0,
+		"FACET_SUCCESS":     1,
+		"FACET_EFFORT":      2,
+		"FACET_EMOTION":     3,
+	}
+)
+
+func (x Facet) Enum() *Facet {
+	p := new(Facet)
+	*p = x
+	return p
+}
+
+func (x Facet) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Facet) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[6].Descriptor()
+}
+
+func (Facet) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[6]
+}
+
+func (x Facet) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Facet.Descriptor instead.
+func (Facet) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+}
+
+// Feeling says whether a choice is a good or a bad feeling.
+type Feeling int32
+
+const (
+	Feeling_FEELING_UNSPECIFIED Feeling = 0
+	// Good.
+	Feeling_FEELING_POSITIVE Feeling = 1
+	// Neither.
+	Feeling_FEELING_NEUTRAL Feeling = 2
+	// Bad.
+	Feeling_FEELING_NEGATIVE Feeling = 3
+)
+
+// Enum value maps for Feeling.
+var (
+	Feeling_name = map[int32]string{
+		0: "FEELING_UNSPECIFIED",
+		1: "FEELING_POSITIVE",
+		2: "FEELING_NEUTRAL",
+		3: "FEELING_NEGATIVE",
+	}
+	Feeling_value = map[string]int32{
+		"FEELING_UNSPECIFIED": 0,
+		"FEELING_POSITIVE":    1,
+		"FEELING_NEUTRAL":     2,
+		"FEELING_NEGATIVE":    3,
+	}
+)
+
+func (x Feeling) Enum() *Feeling {
+	p := new(Feeling)
+	*p = x
+	return p
+}
+
+func (x Feeling) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Feeling) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[7].Descriptor()
+}
+
+func (Feeling) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[7]
+}
+
+func (x Feeling) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Feeling.Descriptor instead.
+func (Feeling) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
 }
 
 // Boundary says whether a value exactly at a threshold is within it.
@@ -234,11 +526,11 @@ func (x Boundary) String() string {
 }
 
 func (Boundary) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[3].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[8].Descriptor()
 }
 
 func (Boundary) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[3]
+	return &file_touchstone_map_v1_map_proto_enumTypes[8]
 }
 
 func (x Boundary) Number() protoreflect.EnumNumber {
@@ -247,7 +539,77 @@ func (x Boundary) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Boundary.Descriptor instead.
 func (Boundary) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+}
+
+// Abandons says how interactions that the customer gave up count in a service level: the six published formulas. A is
+// answered, Ab abandoned, T the threshold, s the limit of a short abandon.
+type Abandons int32
+
+const (
+	// By outcomes and of alone.
+	Abandons_ABANDONS_UNSPECIFIED Abandons = 0
+	// Within the threshold they are successes: (A within T + Ab within T) / (A + Ab).
+	Abandons_ABANDONS_WITHIN_SUCCEED Abandons = 1
+	// They are left out: A within T / A.
+	Abandons_ABANDONS_LEFT_OUT Abandons = 2
+	// They are all failures: A within T / (A + Ab).
+	Abandons_ABANDONS_FAIL Abandons = 3
+	// Within the threshold they are left out: A within T / (A + Ab - Ab within T).
+	Abandons_ABANDONS_WITHIN_LEFT_OUT Abandons = 4
+	// Short ones are successes: (A within T + Ab before s) / (A + Ab).
+	Abandons_ABANDONS_SHORT_SUCCEED Abandons = 5
+	// Short ones are left out: A within T / (A + Ab - Ab before s).
+	Abandons_ABANDONS_SHORT_LEFT_OUT Abandons = 6
+)
+
+// Enum value maps for Abandons.
+var (
+	Abandons_name = map[int32]string{
+		0: "ABANDONS_UNSPECIFIED",
+		1: "ABANDONS_WITHIN_SUCCEED",
+		2: "ABANDONS_LEFT_OUT",
+		3: "ABANDONS_FAIL",
+		4: "ABANDONS_WITHIN_LEFT_OUT",
+		5: "ABANDONS_SHORT_SUCCEED",
+		6: "ABANDONS_SHORT_LEFT_OUT",
+	}
+	Abandons_value = map[string]int32{
+		"ABANDONS_UNSPECIFIED":     0,
+		"ABANDONS_WITHIN_SUCCEED":  1,
+		"ABANDONS_LEFT_OUT":        2,
+		"ABANDONS_FAIL":            3,
+		"ABANDONS_WITHIN_LEFT_OUT": 4,
+		"ABANDONS_SHORT_SUCCEED":   5,
+		"ABANDONS_SHORT_LEFT_OUT":  6,
+	}
+)
+
+func (x Abandons) Enum() *Abandons {
+	p := new(Abandons)
+	*p = x
+	return p
+}
+
+func (x Abandons) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Abandons) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[9].Descriptor()
+}
+
+func (Abandons) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[9]
+}
+
+func (x Abandons) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Abandons.Descriptor instead.
+func (Abandons) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
 }
 
 // Map is one organisation's experience map.
@@ -277,6 +639,30 @@ type Map struct {
 	Breakdowns []string `protobuf:"bytes,11,rep,name=breakdowns,proto3" json:"breakdowns,omitempty"`
 	// Service levels, by id.
 	ServiceLevels []*ServiceLevel `protobuf:"bytes,12,rep,name=service_levels,json=serviceLevels,proto3" json:"service_levels,omitempty"`
+	// Roles that own things. Where any is declared, every owner must be one of them; people hold roles by the directory.
+	Roles []*Role `protobuf:"bytes,13,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Role that answers for the whole map, and for what has no other reachable owner.
+	ProgrammeOwner string `protobuf:"bytes,14,opt,name=programme_owner,json=programmeOwner,proto3" json:"programme_owner,omitempty"`
+	// Customers' goals, each with its stages in order.
+	Journeys []*Journey `protobuf:"bytes,15,rep,name=journeys,proto3" json:"journeys,omitempty"`
+	// Phases of journeys. Where any is declared, every touchpoint's stage must be one of them.
+	Stages []*Stage `protobuf:"bytes,16,rep,name=stages,proto3" json:"stages,omitempty"`
+	// Which process metric should move which question.
+	Pairings []*Pairing `protobuf:"bytes,17,rep,name=pairings,proto3" json:"pairings,omitempty"`
+	// Named groups of customers, by the values of one attribute.
+	Segments []*Segment `protobuf:"bytes,18,rep,name=segments,proto3" json:"segments,omitempty"`
+	// Wanted values of scores. Reading part.
+	Targets []*Target `protobuf:"bytes,19,rep,name=targets,proto3" json:"targets,omitempty"`
+	// CX scores made of other scores. Reading part.
+	CxScores []*CxScore `protobuf:"bytes,20,rep,name=cx_scores,json=cxScores,proto3" json:"cx_scores,omitempty"`
+	// Business hours and holidays.
+	Calendars []*Calendar `protobuf:"bytes,21,rep,name=calendars,proto3" json:"calendars,omitempty"`
+	// What the party served is called; unset means customer.
+	Party *Party `protobuf:"bytes,22,opt,name=party,proto3" json:"party,omitempty"`
+	// What is to happen on a bad answer.
+	ActionRules []*ActionRule `protobuf:"bytes,23,rep,name=action_rules,json=actionRules,proto3" json:"action_rules,omitempty"`
+	// Sources whose native records are taken, one feed a source. Reading part: it holds for what comes from then on.
+	Feeds         []*Feed `protobuf:"bytes,24,rep,name=feeds,proto3" json:"feeds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,6 +781,1397 @@ func (x *Map) GetServiceLevels() []*ServiceLevel {
 	return nil
 }
 
+func (x *Map) GetRoles() []*Role {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Map) GetProgrammeOwner() string {
+	if x != nil {
+		return x.ProgrammeOwner
+	}
+	return ""
+}
+
+func (x *Map) GetJourneys() []*Journey {
+	if x != nil {
+		return x.Journeys
+	}
+	return nil
+}
+
+func (x *Map) GetStages() []*Stage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *Map) GetPairings() []*Pairing {
+	if x != nil {
+		return x.Pairings
+	}
+	return nil
+}
+
+func (x *Map) GetSegments() []*Segment {
+	if x != nil {
+		return x.Segments
+	}
+	return nil
+}
+
+func (x *Map) GetTargets() []*Target {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+func (x *Map) GetCxScores() []*CxScore {
+	if x != nil {
+		return x.CxScores
+	}
+	return nil
+}
+
+func (x *Map) GetCalendars() []*Calendar {
+	if x != nil {
+		return x.Calendars
+	}
+	return nil
+}
+
+func (x *Map) GetParty() *Party {
+	if x != nil {
+		return x.Party
+	}
+	return nil
+}
+
+func (x *Map) GetActionRules() []*ActionRule {
+	if x != nil {
+		return x.ActionRules
+	}
+	return nil
+}
+
+func (x *Map) GetFeeds() []*Feed {
+	if x != nil {
+		return x.Feeds
+	}
+	return nil
+}
+
+// Feed says what the native records of one source become.
+type Feed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Source id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// Native format ("asterisk-queue-log"); touchstone rehearse lists them.
+	Format string `protobuf:"bytes,2,opt,name=format,proto3" json:"format,omitempty"`
+	// IANA time zone of times without one; empty means the organisation's.
+	Zone string `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
+	// What records become; the first that fits holds. A record that fits none is refused and says which queue it names.
+	Rules []*FeedRule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Outcomes of the format that the map declares under another id; others keep their name.
+	Outcomes []*Renamed `protobuf:"bytes,5,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Measures of the format that the map declares under another metric id; others keep their name, and those that the map
+	// does not declare are left out.
+	Metrics []*Renamed `protobuf:"bytes,6,rep,name=metrics,proto3" json:"metrics,omitempty"`
+	// Agents, as the source names them, and their teams; a name may end in *.
+	Teams []*Renamed `protobuf:"bytes,7,rep,name=teams,proto3" json:"teams,omitempty"`
+	// The source's own questions and the questions of the map.
+	Questions []*Renamed `protobuf:"bytes,8,rep,name=questions,proto3" json:"questions,omitempty"`
+	// Attributes of the format that the map declares under another id.
+	Attributes    []*Renamed `protobuf:"bytes,9,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Feed) Reset() {
+	*x = Feed{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Feed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Feed) ProtoMessage() {}
+
+func (x *Feed) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Feed.ProtoReflect.Descriptor instead.
+func (*Feed) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Feed) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Feed) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *Feed) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Feed) GetRules() []*FeedRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *Feed) GetOutcomes() []*Renamed {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *Feed) GetMetrics() []*Renamed {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+func (x *Feed) GetTeams() []*Renamed {
+	if x != nil {
+		return x.Teams
+	}
+	return nil
+}
+
+func (x *Feed) GetQuestions() []*Renamed {
+	if x != nil {
+		return x.Questions
+	}
+	return nil
+}
+
+func (x *Feed) GetAttributes() []*Renamed {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+// FeedRule says at which touchpoint some records count.
+type FeedRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Queue, as the source names it; may end in *; empty fits every record.
+	Queue string `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	// Direction; DIRECTION_UNSPECIFIED fits both.
+	Direction Direction `protobuf:"varint,2,opt,name=direction,proto3,enum=touchstone.map.v1.Direction" json:"direction,omitempty"`
+	// Touchpoint id.
+	Touchpoint string `protobuf:"bytes,3,opt,name=touchpoint,proto3" json:"touchpoint,omitempty"`
+	// Channel id; empty takes the record's own where the map declares it.
+	Channel string `protobuf:"bytes,4,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Team id; empty goes by teams.
+	Team          string `protobuf:"bytes,5,opt,name=team,proto3" json:"team,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedRule) Reset() {
+	*x = FeedRule{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedRule) ProtoMessage() {}
+
+func (x *FeedRule) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedRule.ProtoReflect.Descriptor instead.
+func (*FeedRule) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FeedRule) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *FeedRule) GetDirection() Direction {
+	if x != nil {
+		return x.Direction
+	}
+	return Direction_DIRECTION_UNSPECIFIED
+}
+
+func (x *FeedRule) GetTouchpoint() string {
+	if x != nil {
+		return x.Touchpoint
+	}
+	return ""
+}
+
+func (x *FeedRule) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *FeedRule) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+// Renamed is a name of a source and what the map calls it.
+type Renamed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the source's own words.
+	From string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// Id in the map.
+	To            string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Renamed) Reset() {
+	*x = Renamed{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Renamed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Renamed) ProtoMessage() {}
+
+func (x *Renamed) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Renamed.ProtoReflect.Descriptor instead.
+func (*Renamed) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Renamed) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Renamed) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+// Role is a function in the organisation that can own things. Who holds it is in the directory, not in the map.
+type Role struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Role) Reset() {
+	*x = Role{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Role) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Role) ProtoMessage() {}
+
+func (x *Role) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Role.ProtoReflect.Descriptor instead.
+func (*Role) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Role) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Role) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Journey is a customer's goal pursued across touchpoints.
+type Journey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Its stages in order; a stage belongs to at most one journey.
+	Stages []string `protobuf:"bytes,3,rep,name=stages,proto3" json:"stages,omitempty"`
+	// Days within which a journey begun should be completed, 1 to 1,000; 0 where no limit is set.
+	LimitDays     uint32 `protobuf:"varint,4,opt,name=limit_days,json=limitDays,proto3" json:"limit_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Journey) Reset() {
+	*x = Journey{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Journey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Journey) ProtoMessage() {}
+
+func (x *Journey) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Journey.ProtoReflect.Descriptor instead.
+func (*Journey) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Journey) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Journey) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Journey) GetStages() []string {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *Journey) GetLimitDays() uint32 {
+	if x != nil {
+		return x.LimitDays
+	}
+	return 0
+}
+
+// Stage is a phase of a journey (aware, buy, onboard, use, get help, renew, leave).
+type Stage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Question whose answers are the stage's outcome; empty where none is chosen.
+	Question      string `protobuf:"bytes,3,opt,name=question,proto3" json:"question,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stage) Reset() {
+	*x = Stage{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stage) ProtoMessage() {}
+
+func (x *Stage) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stage.ProtoReflect.Descriptor instead.
+func (*Stage) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Stage) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Stage) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Stage) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+// ProcessStep is one step of what happens at a touchpoint.
+type ProcessStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique within the touchpoint: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether customers see it.
+	Place Place `protobuf:"varint,3,opt,name=place,proto3,enum=touchstone.map.v1.Place" json:"place,omitempty"`
+	// Role that owns the step; empty means the touchpoint's operational owner.
+	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Field of the source's records that holds when the step began ("EnqueueTimestamp"); empty where no source tells.
+	StartField string `protobuf:"bytes,5,opt,name=start_field,json=startField,proto3" json:"start_field,omitempty"`
+	// Field of the source's records that holds when the step ended; empty where no source tells.
+	EndField string `protobuf:"bytes,6,opt,name=end_field,json=endField,proto3" json:"end_field,omitempty"`
+	// Metric that measures how long the step took; empty where none does.
+	Metric        string `protobuf:"bytes,7,opt,name=metric,proto3" json:"metric,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProcessStep) Reset() {
+	*x = ProcessStep{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProcessStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProcessStep) ProtoMessage() {}
+
+func (x *ProcessStep) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProcessStep.ProtoReflect.Descriptor instead.
+func (*ProcessStep) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ProcessStep) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ProcessStep) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ProcessStep) GetPlace() Place {
+	if x != nil {
+		return x.Place
+	}
+	return Place_PLACE_UNSPECIFIED
+}
+
+func (x *ProcessStep) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ProcessStep) GetStartField() string {
+	if x != nil {
+		return x.StartField
+	}
+	return ""
+}
+
+func (x *ProcessStep) GetEndField() string {
+	if x != nil {
+		return x.EndField
+	}
+	return ""
+}
+
+func (x *ProcessStep) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+// Pairing is the claim that a process metric should move a question's answers at a touchpoint.
+type Pairing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Question id.
+	Question string `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	// Metric id.
+	Metric string `protobuf:"bytes,3,opt,name=metric,proto3" json:"metric,omitempty"`
+	// Touchpoint id; the question asks about it and the metric is measured there.
+	Touchpoint string `protobuf:"bytes,4,opt,name=touchpoint,proto3" json:"touchpoint,omitempty"`
+	// Expected sign, declared before anything is seen.
+	Sign Sign `protobuf:"varint,5,opt,name=sign,proto3,enum=touchstone.map.v1.Sign" json:"sign,omitempty"`
+	// Correlation from which customers feel it, above 0 and at most 1; 0 means 0.10.
+	Matters float64 `protobuf:"fixed64,6,opt,name=matters,proto3" json:"matters,omitempty"`
+	// Role that answers for the pairing.
+	Owner string `protobuf:"bytes,7,opt,name=owner,proto3" json:"owner,omitempty"`
+	// What people decided; LIFE_UNSPECIFIED means candidate.
+	Life          Life `protobuf:"varint,8,opt,name=life,proto3,enum=touchstone.map.v1.Life" json:"life,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pairing) Reset() {
+	*x = Pairing{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pairing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pairing) ProtoMessage() {}
+
+func (x *Pairing) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pairing.ProtoReflect.Descriptor instead.
+func (*Pairing) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Pairing) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Pairing) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+func (x *Pairing) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *Pairing) GetTouchpoint() string {
+	if x != nil {
+		return x.Touchpoint
+	}
+	return ""
+}
+
+func (x *Pairing) GetSign() Sign {
+	if x != nil {
+		return x.Sign
+	}
+	return Sign_SIGN_UNSPECIFIED
+}
+
+func (x *Pairing) GetMatters() float64 {
+	if x != nil {
+		return x.Matters
+	}
+	return 0
+}
+
+func (x *Pairing) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Pairing) GetLife() Life {
+	if x != nil {
+		return x.Life
+	}
+	return Life_LIFE_UNSPECIFIED
+}
+
+// Segment is a named group of customers. Reading part.
+type Segment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Attribute id.
+	Attribute string `protobuf:"bytes,3,opt,name=attribute,proto3" json:"attribute,omitempty"`
+	// Values of the attribute that belong to it; at least one.
+	Values        []string `protobuf:"bytes,4,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Segment) Reset() {
+	*x = Segment{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Segment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Segment) ProtoMessage() {}
+
+func (x *Segment) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Segment.ProtoReflect.Descriptor instead.
+func (*Segment) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Segment) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Segment) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Segment) GetAttribute() string {
+	if x != nil {
+		return x.Attribute
+	}
+	return ""
+}
+
+func (x *Segment) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// Target is a wanted value of a score by a date.
+type Target struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Score id ("wait.mean", "recommend.nps", a service level).
+	Score string `protobuf:"bytes,1,opt,name=score,proto3" json:"score,omitempty"`
+	// Touchpoint, stage, journey, channel or team it is set for; at most one of touchpoint, stage and journey, and one of
+	// channel and team. Empty means the organisation.
+	Touchpoint string `protobuf:"bytes,2,opt,name=touchpoint,proto3" json:"touchpoint,omitempty"`
+	// Stage id.
+	Stage string `protobuf:"bytes,3,opt,name=stage,proto3" json:"stage,omitempty"`
+	// Journey id.
+	Journey string `protobuf:"bytes,4,opt,name=journey,proto3" json:"journey,omitempty"`
+	// Channel id.
+	Channel string `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
+	// Team id.
+	Team string `protobuf:"bytes,6,opt,name=team,proto3" json:"team,omitempty"`
+	// Wanted value in the score's unit.
+	Value float64 `protobuf:"fixed64,7,opt,name=value,proto3" json:"value,omitempty"`
+	// Day by which it is wanted, as 2026-12-31; empty means from now on.
+	By string `protobuf:"bytes,8,opt,name=by,proto3" json:"by,omitempty"`
+	// Version of the map whose definition of the score it was set for; 0 means the one that first declares it.
+	DefinitionVersion uint32 `protobuf:"varint,9,opt,name=definition_version,json=definitionVersion,proto3" json:"definition_version,omitempty"`
+	// Role that set it.
+	SetBy string `protobuf:"bytes,10,opt,name=set_by,json=setBy,proto3" json:"set_by,omitempty"`
+	// Whether it holds for everything below as well that has no target of its own: for the touchpoints of a stage, journey or
+	// organisation, and for the teams of a team.
+	Cascades      bool `protobuf:"varint,11,opt,name=cascades,proto3" json:"cascades,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Target) Reset() {
+	*x = Target{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Target) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Target) ProtoMessage() {}
+
+func (x *Target) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Target.ProtoReflect.Descriptor instead.
+func (*Target) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Target) GetScore() string {
+	if x != nil {
+		return x.Score
+	}
+	return ""
+}
+
+func (x *Target) GetTouchpoint() string {
+	if x != nil {
+		return x.Touchpoint
+	}
+	return ""
+}
+
+func (x *Target) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *Target) GetJourney() string {
+	if x != nil {
+		return x.Journey
+	}
+	return ""
+}
+
+func (x *Target) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Target) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Target) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Target) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Target) GetDefinitionVersion() uint32 {
+	if x != nil {
+		return x.DefinitionVersion
+	}
+	return 0
+}
+
+func (x *Target) GetSetBy() string {
+	if x != nil {
+		return x.SetBy
+	}
+	return ""
+}
+
+func (x *Target) GetCascades() bool {
+	if x != nil {
+		return x.Cascades
+	}
+	return false
+}
+
+// CxScore is a composite of other scores, from 0 (worst) to 100 (best). Its survey part and its process part are always
+// shown apart.
+type CxScore struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the score: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What it is made of, at each touchpoint.
+	Parts []*CxPart `protobuf:"bytes,3,rep,name=parts,proto3" json:"parts,omitempty"`
+	// Weight of the survey part against the process part where both are known, 0 to 1; 0 means 0.5.
+	SurveyWeight  float64 `protobuf:"fixed64,4,opt,name=survey_weight,json=surveyWeight,proto3" json:"survey_weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CxScore) Reset() {
+	*x = CxScore{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CxScore) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CxScore) ProtoMessage() {}
+
+func (x *CxScore) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CxScore.ProtoReflect.Descriptor instead.
+func (*CxScore) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CxScore) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CxScore) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CxScore) GetParts() []*CxPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *CxScore) GetSurveyWeight() float64 {
+	if x != nil {
+		return x.SurveyWeight
+	}
+	return 0
+}
+
+// CxPart is one score of a composite.
+type CxPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Score id. One of a question belongs to the survey part, any other to the process part.
+	Score string `protobuf:"bytes,1,opt,name=score,proto3" json:"score,omitempty"`
+	// Weight within its part; above 0.
+	Weight float64 `protobuf:"fixed64,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	// Value that is worth 0 points.
+	Worst float64 `protobuf:"fixed64,3,opt,name=worst,proto3" json:"worst,omitempty"`
+	// Value that is worth 100 points; differs from worst.
+	Best          float64 `protobuf:"fixed64,4,opt,name=best,proto3" json:"best,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CxPart) Reset() {
+	*x = CxPart{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CxPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CxPart) ProtoMessage() {}
+
+func (x *CxPart) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CxPart.ProtoReflect.Descriptor instead.
+func (*CxPart) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CxPart) GetScore() string {
+	if x != nil {
+		return x.Score
+	}
+	return ""
+}
+
+func (x *CxPart) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *CxPart) GetWorst() float64 {
+	if x != nil {
+		return x.Worst
+	}
+	return 0
+}
+
+func (x *CxPart) GetBest() float64 {
+	if x != nil {
+		return x.Best
+	}
+	return 0
+}
+
+// Calendar says when an organisation, a team or a touchpoint works.
+type Calendar struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// IANA time zone of its hours; empty means the organisation's.
+	Zone string `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
+	// Hours of a week. Days without hours are closed.
+	Hours []*OpenHours `protobuf:"bytes,4,rep,name=hours,proto3" json:"hours,omitempty"`
+	// Days on which it is closed all day, as 2026-12-25.
+	Holidays      []string `protobuf:"bytes,5,rep,name=holidays,proto3" json:"holidays,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Calendar) Reset() {
+	*x = Calendar{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Calendar) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Calendar) ProtoMessage() {}
+
+func (x *Calendar) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Calendar.ProtoReflect.Descriptor instead.
+func (*Calendar) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Calendar) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Calendar) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Calendar) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Calendar) GetHours() []*OpenHours {
+	if x != nil {
+		return x.Hours
+	}
+	return nil
+}
+
+func (x *Calendar) GetHolidays() []string {
+	if x != nil {
+		return x.Holidays
+	}
+	return nil
+}
+
+// OpenHours are the same hours on some days of the week.
+type OpenHours struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days: mon, tue, wed, thu, fri, sat, sun.
+	Days []string `protobuf:"bytes,1,rep,name=days,proto3" json:"days,omitempty"`
+	// Opening time, as 08:00.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Closing time, as 18:30; 24:00 is midnight. After from.
+	To            string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenHours) Reset() {
+	*x = OpenHours{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenHours) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenHours) ProtoMessage() {}
+
+func (x *OpenHours) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenHours.ProtoReflect.Descriptor instead.
+func (*OpenHours) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *OpenHours) GetDays() []string {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+func (x *OpenHours) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *OpenHours) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+// Party is what the people served are called (customer, client, patient, guest, constituent).
+type Party struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of them ("patient").
+	Singular string `protobuf:"bytes,1,opt,name=singular,proto3" json:"singular,omitempty"`
+	// Several of them ("patients").
+	Plural        string `protobuf:"bytes,2,opt,name=plural,proto3" json:"plural,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Party) Reset() {
+	*x = Party{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Party) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Party) ProtoMessage() {}
+
+func (x *Party) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Party.ProtoReflect.Descriptor instead.
+func (*Party) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Party) GetSingular() string {
+	if x != nil {
+		return x.Singular
+	}
+	return ""
+}
+
+func (x *Party) GetPlural() string {
+	if x != nil {
+		return x.Plural
+	}
+	return ""
+}
+
+// ActionRule says what is to happen on a bad answer.
+type ActionRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Question id.
+	Question string `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	// Answers up to this one are bad; for questions whose lower answers are better, answers from this one on.
+	Answer int32 `protobuf:"varint,3,opt,name=answer,proto3" json:"answer,omitempty"`
+	// What the owner is to do, in a sentence.
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// Role that does it; empty means the touchpoint's operational owner.
+	Owner string `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Hours within which it is to be done, 1 to 1,000; 0 means 48.
+	WithinHours   uint32 `protobuf:"varint,6,opt,name=within_hours,json=withinHours,proto3" json:"within_hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActionRule) Reset() {
+	*x = ActionRule{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActionRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActionRule) ProtoMessage() {}
+
+func (x *ActionRule) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActionRule.ProtoReflect.Descriptor instead.
+func (*ActionRule) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ActionRule) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ActionRule) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+func (x *ActionRule) GetAnswer() int32 {
+	if x != nil {
+		return x.Answer
+	}
+	return 0
+}
+
+func (x *ActionRule) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *ActionRule) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ActionRule) GetWithinHours() uint32 {
+	if x != nil {
+		return x.WithinHours
+	}
+	return 0
+}
+
 // Touchpoint is one way in which the customer and the organisation meet.
 type Touchpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -414,13 +2191,21 @@ type Touchpoint struct {
 	FunctionalOwner string `protobuf:"bytes,7,opt,name=functional_owner,json=functionalOwner,proto3" json:"functional_owner,omitempty"`
 	// Role accountable for running it day by day.
 	OperationalOwner string `protobuf:"bytes,8,opt,name=operational_owner,json=operationalOwner,proto3" json:"operational_owner,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What happens there, in order.
+	Steps []*ProcessStep `protobuf:"bytes,9,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Weight of the touchpoint in scores of its stage, journey and organisation, beside its share of interactions; 0 means 1.
+	Importance float64 `protobuf:"fixed64,10,opt,name=importance,proto3" json:"importance,omitempty"`
+	// Whether customers never meet it themselves: work behind the scenes that supports other touchpoints.
+	BackStage bool `protobuf:"varint,11,opt,name=back_stage,json=backStage,proto3" json:"back_stage,omitempty"`
+	// Calendar id of its business hours; empty means always open.
+	Calendar      string `protobuf:"bytes,12,opt,name=calendar,proto3" json:"calendar,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Touchpoint) Reset() {
 	*x = Touchpoint{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +2217,7 @@ func (x *Touchpoint) String() string {
 func (*Touchpoint) ProtoMessage() {}
 
 func (x *Touchpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +2230,7 @@ func (x *Touchpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Touchpoint.ProtoReflect.Descriptor instead.
 func (*Touchpoint) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Touchpoint) GetId() string {
@@ -504,6 +2289,34 @@ func (x *Touchpoint) GetOperationalOwner() string {
 	return ""
 }
 
+func (x *Touchpoint) GetSteps() []*ProcessStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Touchpoint) GetImportance() float64 {
+	if x != nil {
+		return x.Importance
+	}
+	return 0
+}
+
+func (x *Touchpoint) GetBackStage() bool {
+	if x != nil {
+		return x.BackStage
+	}
+	return false
+}
+
+func (x *Touchpoint) GetCalendar() string {
+	if x != nil {
+		return x.Calendar
+	}
+	return ""
+}
+
 // Channel is a medium.
 type Channel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -517,7 +2330,7 @@ type Channel struct {
 
 func (x *Channel) Reset() {
 	*x = Channel{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -529,7 +2342,7 @@ func (x *Channel) String() string {
 func (*Channel) ProtoMessage() {}
 
 func (x *Channel) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -542,7 +2355,7 @@ func (x *Channel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Channel.ProtoReflect.Descriptor instead.
 func (*Channel) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Channel) GetId() string {
@@ -559,20 +2372,87 @@ func (x *Channel) GetName() string {
 	return ""
 }
 
-// Team is a group of people that handles interactions.
+// Placement puts a team below another for a time.
+type Placement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Team id of the parent.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// First day, as 2026-07-01, in the organisation's zone; empty means since ever.
+	From string `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
+	// Day from which it no longer holds; empty means for ever.
+	To            string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Placement) Reset() {
+	*x = Placement{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Placement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Placement) ProtoMessage() {}
+
+func (x *Placement) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Placement.ProtoReflect.Descriptor instead.
+func (*Placement) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Placement) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Placement) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Placement) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+// Team is a group of people that handles interactions, or a unit made of teams.
 type Team struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id: 1 to 64 of a-z A-Z 0-9 - _ and ., beginning with a letter.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Display name.
-	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Where it stands in the tree of teams, and when. On no day in two places. Reading part: a unit is the sum of its own facts
+	// and of those of the teams below it, by the tree of each day.
+	Placements    []*Placement `protobuf:"bytes,3,rep,name=placements,proto3" json:"placements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Team) Reset() {
 	*x = Team{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +2464,7 @@ func (x *Team) String() string {
 func (*Team) ProtoMessage() {}
 
 func (x *Team) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +2477,7 @@ func (x *Team) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Team.ProtoReflect.Descriptor instead.
 func (*Team) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Team) GetId() string {
@@ -612,6 +2492,13 @@ func (x *Team) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *Team) GetPlacements() []*Placement {
+	if x != nil {
+		return x.Placements
+	}
+	return nil
 }
 
 // Metric is a process metric: an internal measure of how a touchpoint performed.
@@ -634,7 +2521,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -646,7 +2533,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -659,7 +2546,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Metric) GetId() string {
@@ -710,7 +2597,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +2609,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +2622,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Outcome) GetId() string {
@@ -752,6 +2639,70 @@ func (x *Outcome) GetName() string {
 	return ""
 }
 
+// Choice is one possible answer of a question with declared choices.
+type Choice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Value by which facts carry it, within the question's scale.
+	Value int32 `protobuf:"varint,1,opt,name=value,proto3" json:"value,omitempty"`
+	// What customers read.
+	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// For questions of kind emotion: whether it is good or bad.
+	Feeling       Feeling `protobuf:"varint,3,opt,name=feeling,proto3,enum=touchstone.map.v1.Feeling" json:"feeling,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Choice) Reset() {
+	*x = Choice{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Choice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Choice) ProtoMessage() {}
+
+func (x *Choice) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Choice.ProtoReflect.Descriptor instead.
+func (*Choice) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Choice) GetValue() int32 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Choice) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Choice) GetFeeling() Feeling {
+	if x != nil {
+		return x.Feeling
+	}
+	return Feeling_FEELING_UNSPECIFIED
+}
+
 // Question is one item put to customers.
 type Question struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -766,14 +2717,22 @@ type Question struct {
 	// Highest point of the scale; above the lowest.
 	ScaleMax int32 `protobuf:"varint,5,opt,name=scale_max,json=scaleMax,proto3" json:"scale_max,omitempty"`
 	// Touchpoints it asks about; at least one.
-	Touchpoints   []string `protobuf:"bytes,6,rep,name=touchpoints,proto3" json:"touchpoints,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Touchpoints []string `protobuf:"bytes,6,rep,name=touchpoints,proto3" json:"touchpoints,omitempty"`
+	// For kinds emotion and choice: the possible answers, one for each point of the scale.
+	Choices []*Choice `protobuf:"bytes,7,rep,name=choices,proto3" json:"choices,omitempty"`
+	// For kinds expectation and importance: the question of which it asks what was expected, or how important it is.
+	About string `protobuf:"bytes,8,opt,name=about,proto3" json:"about,omitempty"`
+	// Part of the open experience index that the question measures, on 1 to 7; FACET_UNSPECIFIED where it is none.
+	Facet Facet `protobuf:"varint,9,opt,name=facet,proto3,enum=touchstone.map.v1.Facet" json:"facet,omitempty"`
+	// Why it is paired with no process metric; empty where it is, or should be.
+	UnpairedBecause string `protobuf:"bytes,10,opt,name=unpaired_because,json=unpairedBecause,proto3" json:"unpaired_because,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +2744,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +2757,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Question) GetId() string {
@@ -843,6 +2802,34 @@ func (x *Question) GetTouchpoints() []string {
 	return nil
 }
 
+func (x *Question) GetChoices() []*Choice {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
+func (x *Question) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
+func (x *Question) GetFacet() Facet {
+	if x != nil {
+		return x.Facet
+	}
+	return Facet_FACET_UNSPECIFIED
+}
+
+func (x *Question) GetUnpairedBecause() string {
+	if x != nil {
+		return x.UnpairedBecause
+	}
+	return ""
+}
+
 // Attribute is a segment attribute that facts may carry.
 type Attribute struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -858,7 +2845,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +2857,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +2870,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Attribute) GetId() string {
@@ -922,15 +2909,25 @@ type ServiceLevel struct {
 	Boundary Boundary `protobuf:"varint,5,opt,name=boundary,proto3,enum=touchstone.map.v1.Boundary" json:"boundary,omitempty"`
 	// Outcomes that count as success when within the threshold ("answered").
 	Outcomes []string `protobuf:"bytes,6,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
-	// Outcomes in the denominator; empty means all interactions (offered).
-	Of            []string `protobuf:"bytes,7,rep,name=of,proto3" json:"of,omitempty"`
+	// Outcomes in the denominator; empty means all interactions (offered). Left empty with abandons.
+	Of []string `protobuf:"bytes,7,rep,name=of,proto3" json:"of,omitempty"`
+	// Which published formula; ABANDONS_UNSPECIFIED goes by outcomes and of alone. With one, outcomes are those answered, and
+	// an interaction of any other outcome than those of outcomes, abandoned and left_other is not counted.
+	Abandons Abandons `protobuf:"varint,8,opt,name=abandons,proto3,enum=touchstone.map.v1.Abandons" json:"abandons,omitempty"`
+	// Outcomes in which the customer gave up while waiting ("abandoned"); at least one with abandons.
+	Abandoned []string `protobuf:"bytes,9,rep,name=abandoned,proto3" json:"abandoned,omitempty"`
+	// Limit of a short abandon in the metric's unit, a whole number up to 300; for the two formulas with short abandons.
+	Short float64 `protobuf:"fixed64,10,opt,name=short,proto3" json:"short,omitempty"`
+	// Outcomes in which the customer left the queue in another way (by key, by timeout, for a callback) that count as offered
+	// and not as answered; empty leaves them out.
+	LeftOther     []string `protobuf:"bytes,11,rep,name=left_other,json=leftOther,proto3" json:"left_other,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ServiceLevel) Reset() {
 	*x = ServiceLevel{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -942,7 +2939,7 @@ func (x *ServiceLevel) String() string {
 func (*ServiceLevel) ProtoMessage() {}
 
 func (x *ServiceLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -955,7 +2952,7 @@ func (x *ServiceLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceLevel.ProtoReflect.Descriptor instead.
 func (*ServiceLevel) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ServiceLevel) GetId() string {
@@ -1007,6 +3004,34 @@ func (x *ServiceLevel) GetOf() []string {
 	return nil
 }
 
+func (x *ServiceLevel) GetAbandons() Abandons {
+	if x != nil {
+		return x.Abandons
+	}
+	return Abandons_ABANDONS_UNSPECIFIED
+}
+
+func (x *ServiceLevel) GetAbandoned() []string {
+	if x != nil {
+		return x.Abandoned
+	}
+	return nil
+}
+
+func (x *ServiceLevel) GetShort() float64 {
+	if x != nil {
+		return x.Short
+	}
+	return 0
+}
+
+func (x *ServiceLevel) GetLeftOther() []string {
+	if x != nil {
+		return x.LeftOther
+	}
+	return nil
+}
+
 // GetMapRequest names a map.
 type GetMapRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1020,7 +3045,7 @@ type GetMapRequest struct {
 
 func (x *GetMapRequest) Reset() {
 	*x = GetMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +3057,7 @@ func (x *GetMapRequest) String() string {
 func (*GetMapRequest) ProtoMessage() {}
 
 func (x *GetMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +3070,7 @@ func (x *GetMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMapRequest.ProtoReflect.Descriptor instead.
 func (*GetMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetMapRequest) GetOrganisation() string {
@@ -1073,7 +3098,7 @@ type GetMapResponse struct {
 
 func (x *GetMapResponse) Reset() {
 	*x = GetMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +3110,7 @@ func (x *GetMapResponse) String() string {
 func (*GetMapResponse) ProtoMessage() {}
 
 func (x *GetMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +3123,7 @@ func (x *GetMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMapResponse.ProtoReflect.Descriptor instead.
 func (*GetMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetMapResponse) GetVersion() *MapVersion {
@@ -1123,7 +3148,7 @@ type MapVersion struct {
 
 func (x *MapVersion) Reset() {
 	*x = MapVersion{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +3160,7 @@ func (x *MapVersion) String() string {
 func (*MapVersion) ProtoMessage() {}
 
 func (x *MapVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +3173,7 @@ func (x *MapVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapVersion.ProtoReflect.Descriptor instead.
 func (*MapVersion) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *MapVersion) GetVersion() uint64 {
@@ -1181,7 +3206,7 @@ type ListMapsRequest struct {
 
 func (x *ListMapsRequest) Reset() {
 	*x = ListMapsRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1193,7 +3218,7 @@ func (x *ListMapsRequest) String() string {
 func (*ListMapsRequest) ProtoMessage() {}
 
 func (x *ListMapsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1206,7 +3231,7 @@ func (x *ListMapsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMapsRequest.ProtoReflect.Descriptor instead.
 func (*ListMapsRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{30}
 }
 
 // ListMapsResponse holds the current maps' heads.
@@ -1220,7 +3245,7 @@ type ListMapsResponse struct {
 
 func (x *ListMapsResponse) Reset() {
 	*x = ListMapsResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1232,7 +3257,7 @@ func (x *ListMapsResponse) String() string {
 func (*ListMapsResponse) ProtoMessage() {}
 
 func (x *ListMapsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1245,7 +3270,7 @@ func (x *ListMapsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMapsResponse.ProtoReflect.Descriptor instead.
 func (*ListMapsResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{13}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListMapsResponse) GetMaps() []*MapHead {
@@ -1272,7 +3297,7 @@ type MapHead struct {
 
 func (x *MapHead) Reset() {
 	*x = MapHead{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +3309,7 @@ func (x *MapHead) String() string {
 func (*MapHead) ProtoMessage() {}
 
 func (x *MapHead) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +3322,7 @@ func (x *MapHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapHead.ProtoReflect.Descriptor instead.
 func (*MapHead) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{14}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MapHead) GetOrganisation() string {
@@ -1339,7 +3364,7 @@ type CheckMapRequest struct {
 
 func (x *CheckMapRequest) Reset() {
 	*x = CheckMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1351,7 +3376,7 @@ func (x *CheckMapRequest) String() string {
 func (*CheckMapRequest) ProtoMessage() {}
 
 func (x *CheckMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1364,7 +3389,7 @@ func (x *CheckMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckMapRequest.ProtoReflect.Descriptor instead.
 func (*CheckMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{15}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *CheckMapRequest) GetMap() *Map {
@@ -1389,7 +3414,7 @@ type CheckMapResponse struct {
 
 func (x *CheckMapResponse) Reset() {
 	*x = CheckMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +3426,7 @@ func (x *CheckMapResponse) String() string {
 func (*CheckMapResponse) ProtoMessage() {}
 
 func (x *CheckMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +3439,7 @@ func (x *CheckMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckMapResponse.ProtoReflect.Descriptor instead.
 func (*CheckMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{16}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CheckMapResponse) GetProblems() []*Problem {
@@ -1453,7 +3478,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +3490,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +3503,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{17}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Problem) GetField() string {
@@ -1515,7 +3540,7 @@ type ApplyMapRequest struct {
 
 func (x *ApplyMapRequest) Reset() {
 	*x = ApplyMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1527,7 +3552,7 @@ func (x *ApplyMapRequest) String() string {
 func (*ApplyMapRequest) ProtoMessage() {}
 
 func (x *ApplyMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1540,7 +3565,7 @@ func (x *ApplyMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyMapRequest.ProtoReflect.Descriptor instead.
 func (*ApplyMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{18}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ApplyMapRequest) GetMap() *Map {
@@ -1570,7 +3595,7 @@ type ApplyMapResponse struct {
 
 func (x *ApplyMapResponse) Reset() {
 	*x = ApplyMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +3607,7 @@ func (x *ApplyMapResponse) String() string {
 func (*ApplyMapResponse) ProtoMessage() {}
 
 func (x *ApplyMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +3620,7 @@ func (x *ApplyMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyMapResponse.ProtoReflect.Descriptor instead.
 func (*ApplyMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{19}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ApplyMapResponse) GetVersion() uint64 {
@@ -1616,7 +3641,7 @@ var File_touchstone_map_v1_map_proto protoreflect.FileDescriptor
 
 const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\n" +
-	"\x1btouchstone/map/v1/map.proto\x12\x11touchstone.map.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\"\xdb\x05\n" +
+	"\x1btouchstone/map/v1/map.proto\x12\x11touchstone.map.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\"\xcc\v\n" +
 	"\x03Map\x12B\n" +
 	"\forganisation\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\forganisation\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1b\n" +
@@ -1635,7 +3660,135 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"breakdowns\x18\v \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\n" +
 	"R\n" +
 	"breakdowns\x12P\n" +
-	"\x0eservice_levels\x18\f \x03(\v2\x1f.touchstone.map.v1.ServiceLevelB\b\xbaH\x05\x92\x01\x02\x10dR\rserviceLevels\"\xdf\x02\n" +
+	"\x0eservice_levels\x18\f \x03(\v2\x1f.touchstone.map.v1.ServiceLevelB\b\xbaH\x05\x92\x01\x02\x10dR\rserviceLevels\x128\n" +
+	"\x05roles\x18\r \x03(\v2\x17.touchstone.map.v1.RoleB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05roles\x120\n" +
+	"\x0fprogramme_owner\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18@R\x0eprogrammeOwner\x12@\n" +
+	"\bjourneys\x18\x0f \x03(\v2\x1a.touchstone.map.v1.JourneyB\b\xbaH\x05\x92\x01\x02\x10dR\bjourneys\x12;\n" +
+	"\x06stages\x18\x10 \x03(\v2\x18.touchstone.map.v1.StageB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x06stages\x12A\n" +
+	"\bpairings\x18\x11 \x03(\v2\x1a.touchstone.map.v1.PairingB\t\xbaH\x06\x92\x01\x03\x10\x88'R\bpairings\x12A\n" +
+	"\bsegments\x18\x12 \x03(\v2\x1a.touchstone.map.v1.SegmentB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\bsegments\x12>\n" +
+	"\atargets\x18\x13 \x03(\v2\x19.touchstone.map.v1.TargetB\t\xbaH\x06\x92\x01\x03\x10\x88'R\atargets\x12A\n" +
+	"\tcx_scores\x18\x14 \x03(\v2\x1a.touchstone.map.v1.CxScoreB\b\xbaH\x05\x92\x01\x02\x10\x14R\bcxScores\x12D\n" +
+	"\tcalendars\x18\x15 \x03(\v2\x1b.touchstone.map.v1.CalendarB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\tcalendars\x12.\n" +
+	"\x05party\x18\x16 \x01(\v2\x18.touchstone.map.v1.PartyR\x05party\x12K\n" +
+	"\faction_rules\x18\x17 \x03(\v2\x1d.touchstone.map.v1.ActionRuleB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\vactionRules\x128\n" +
+	"\x05feeds\x18\x18 \x03(\v2\x17.touchstone.map.v1.FeedB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05feeds\"\x88\x04\n" +
+	"\x04Feed\x126\n" +
+	"\x06source\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x06source\x12!\n" +
+	"\x06format\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06format\x12\x1b\n" +
+	"\x04zone\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04zone\x12>\n" +
+	"\x05rules\x18\x04 \x03(\v2\x1b.touchstone.map.v1.FeedRuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\x12@\n" +
+	"\boutcomes\x18\x05 \x03(\v2\x1a.touchstone.map.v1.RenamedB\b\xbaH\x05\x92\x01\x02\x10dR\boutcomes\x12>\n" +
+	"\ametrics\x18\x06 \x03(\v2\x1a.touchstone.map.v1.RenamedB\b\xbaH\x05\x92\x01\x02\x10dR\ametrics\x12;\n" +
+	"\x05teams\x18\a \x03(\v2\x1a.touchstone.map.v1.RenamedB\t\xbaH\x06\x92\x01\x03\x10\x88'R\x05teams\x12C\n" +
+	"\tquestions\x18\b \x03(\v2\x1a.touchstone.map.v1.RenamedB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\tquestions\x12D\n" +
+	"\n" +
+	"attributes\x18\t \x03(\v2\x1a.touchstone.map.v1.RenamedB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
+	"attributes\"\xd9\x01\n" +
+	"\bFeedRule\x12\x1e\n" +
+	"\x05queue\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05queue\x12D\n" +
+	"\tdirection\x18\x02 \x01(\x0e2\x1c.touchstone.map.v1.DirectionB\b\xbaH\x05\x82\x01\x02\x10\x01R\tdirection\x12'\n" +
+	"\n" +
+	"touchpoint\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"touchpoint\x12!\n" +
+	"\achannel\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\achannel\x12\x1b\n" +
+	"\x04team\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04team\"D\n" +
+	"\aRenamed\x12\x1e\n" +
+	"\x04from\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x04from\x12\x19\n" +
+	"\x02to\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02to\"T\n" +
+	"\x04Role\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\"\xa2\x01\n" +
+	"\aJourney\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12 \n" +
+	"\x06stages\x18\x03 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\x06stages\x12'\n" +
+	"\n" +
+	"limit_days\x18\x04 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\tlimitDays\"z\n" +
+	"\x05Stage\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12#\n" +
+	"\bquestion\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bquestion\"\xa9\x02\n" +
+	"\vProcessStep\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12:\n" +
+	"\x05place\x18\x03 \x01(\x0e2\x18.touchstone.map.v1.PlaceB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05place\x12\x1d\n" +
+	"\x05owner\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05owner\x12)\n" +
+	"\vstart_field\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\n" +
+	"startField\x12%\n" +
+	"\tend_field\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\bendField\x12\x1f\n" +
+	"\x06metric\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x06metric\"\xea\x02\n" +
+	"\aPairing\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12#\n" +
+	"\bquestion\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\bquestion\x12\x1f\n" +
+	"\x06metric\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06metric\x12'\n" +
+	"\n" +
+	"touchpoint\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"touchpoint\x127\n" +
+	"\x04sign\x18\x05 \x01(\x0e2\x17.touchstone.map.v1.SignB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04sign\x121\n" +
+	"\amatters\x18\x06 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\amatters\x12\x1d\n" +
+	"\x05owner\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x05owner\x125\n" +
+	"\x04life\x18\b \x01(\x0e2\x17.touchstone.map.v1.LifeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04life\"\xa0\x01\n" +
+	"\aSegment\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12%\n" +
+	"\tattribute\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\tattribute\x12 \n" +
+	"\x06values\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\x06values\"\xef\x02\n" +
+	"\x06Target\x12 \n" +
+	"\x05score\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x82\x01R\x05score\x12'\n" +
+	"\n" +
+	"touchpoint\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"touchpoint\x12\x1d\n" +
+	"\x05stage\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05stage\x12!\n" +
+	"\ajourney\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\ajourney\x12!\n" +
+	"\achannel\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\achannel\x12\x1b\n" +
+	"\x04team\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04team\x12\x14\n" +
+	"\x05value\x18\a \x01(\x01R\x05value\x12\x17\n" +
+	"\x02by\x18\b \x01(\tB\a\xbaH\x04r\x02\x18\n" +
+	"R\x02by\x12-\n" +
+	"\x12definition_version\x18\t \x01(\rR\x11definitionVersion\x12\x1e\n" +
+	"\x06set_by\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\x05setBy\x12\x1a\n" +
+	"\bcascades\x18\v \x01(\bR\bcascades\"\xd2\x01\n" +
+	"\aCxScore\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12;\n" +
+	"\x05parts\x18\x03 \x03(\v2\x19.touchstone.map.v1.CxPartB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x05parts\x12<\n" +
+	"\rsurvey_weight\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\fsurveyWeight\"|\n" +
+	"\x06CxPart\x12 \n" +
+	"\x05score\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x82\x01R\x05score\x12&\n" +
+	"\x06weight\x18\x02 \x01(\x01B\x0e\xbaH\v\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00R\x06weight\x12\x14\n" +
+	"\x05worst\x18\x03 \x01(\x01R\x05worst\x12\x12\n" +
+	"\x04best\x18\x04 \x01(\x01R\x04best\"\xda\x01\n" +
+	"\bCalendar\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1b\n" +
+	"\x04zone\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04zone\x12<\n" +
+	"\x05hours\x18\x04 \x03(\v2\x1c.touchstone.map.v1.OpenHoursB\b\xbaH\x05\x92\x01\x02\x102R\x05hours\x12%\n" +
+	"\bholidays\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bholidays\"a\n" +
+	"\tOpenHours\x12\x1e\n" +
+	"\x04days\x18\x01 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10\aR\x04days\x12\x1b\n" +
+	"\x04from\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x05R\x04from\x12\x17\n" +
+	"\x02to\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18\x05R\x02to\"M\n" +
+	"\x05Party\x12#\n" +
+	"\bsingular\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\bsingular\x12\x1f\n" +
+	"\x06plural\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06plural\"\xe9\x01\n" +
+	"\n" +
+	"ActionRule\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12#\n" +
+	"\bquestion\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\bquestion\x12\x16\n" +
+	"\x06answer\x18\x03 \x01(\x05R\x06answer\x12\"\n" +
+	"\x06action\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x06action\x12\x1d\n" +
+	"\x05owner\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05owner\x12+\n" +
+	"\fwithin_hours\x18\x06 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\vwithinHours\"\x9c\x04\n" +
 	"\n" +
 	"Touchpoint\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
@@ -1645,13 +3798,30 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\tdirection\x18\x05 \x01(\x0e2\x1c.touchstone.map.v1.DirectionB\b\xbaH\x05\x82\x01\x02\x10\x01R\tdirection\x12\x18\n" +
 	"\ametrics\x18\x06 \x03(\tR\ametrics\x122\n" +
 	"\x10functional_owner\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x0ffunctionalOwner\x124\n" +
-	"\x11operational_owner\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\x10operationalOwner\"W\n" +
+	"\x11operational_owner\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\x10operationalOwner\x12>\n" +
+	"\x05steps\x18\t \x03(\v2\x1e.touchstone.map.v1.ProcessStepB\b\xbaH\x05\x92\x01\x02\x10dR\x05steps\x127\n" +
+	"\n" +
+	"importance\x18\n" +
+	" \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00R\n" +
+	"importance\x12\x1d\n" +
+	"\n" +
+	"back_stage\x18\v \x01(\bR\tbackStage\x12#\n" +
+	"\bcalendar\x18\f \x01(\tB\a\xbaH\x04r\x02\x18@R\bcalendar\"W\n" +
 	"\aChannel\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
-	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\"[\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\"d\n" +
+	"\tPlacement\x12!\n" +
+	"\x06parent\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06parent\x12\x1b\n" +
+	"\x04from\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\n" +
+	"R\x04from\x12\x17\n" +
+	"\x02to\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18\n" +
+	"R\x02to\"\xa3\x01\n" +
 	"\x04Team\x125\n" +
 	"\x02id\x18\x01 \x01(\tB%\xbaH\"r 2\x1e^[A-Za-z][A-Za-z0-9._-]{0,63}$R\x02id\x12\x1c\n" +
-	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\"\xdf\x01\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12F\n" +
+	"\n" +
+	"placements\x18\x03 \x03(\v2\x1c.touchstone.map.v1.PlacementB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
+	"placements\"\xdf\x01\n" +
 	"\x06Metric\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1d\n" +
@@ -1662,7 +3832,12 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x06better\x18\x05 \x01(\x0e2\x19.touchstone.map.v1.BetterB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06better\"W\n" +
 	"\aOutcome\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
-	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\"\xa7\x02\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\"\x80\x01\n" +
+	"\x06Choice\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\x05R\x05value\x12 \n" +
+	"\x05label\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05label\x12>\n" +
+	"\afeeling\x18\x03 \x01(\x0e2\x1a.touchstone.map.v1.FeelingB\b\xbaH\x05\x82\x01\x02\x10\x01R\afeeling\"\xf4\x03\n" +
 	"\bQuestion\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04text\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x04text\x12?\n" +
@@ -1670,11 +3845,16 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12/\n" +
 	"\tscale_min\x18\x04 \x01(\x05B\x12\xbaH\x0f\x1a\r\x18d(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01R\bscaleMin\x12/\n" +
 	"\tscale_max\x18\x05 \x01(\x05B\x12\xbaH\x0f\x1a\r\x18d(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01R\bscaleMax\x12*\n" +
-	"\vtouchpoints\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\vtouchpoints\"~\n" +
+	"\vtouchpoints\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\vtouchpoints\x12=\n" +
+	"\achoices\x18\a \x03(\v2\x19.touchstone.map.v1.ChoiceB\b\xbaH\x05\x92\x01\x02\x102R\achoices\x12\x1d\n" +
+	"\x05about\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\x05about\x128\n" +
+	"\x05facet\x18\t \x01(\x0e2\x18.touchstone.map.v1.FacetB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05facet\x123\n" +
+	"\x10unpaired_because\x18\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x0funpairedBecause\"~\n" +
 	"\tAttribute\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12#\n" +
-	"\x06values\x18\x03 \x03(\tB\v\xbaH\b\x92\x01\x05\b\x01\x10\xc8\x01R\x06values\"\x9d\x02\n" +
+	"\x06values\x18\x03 \x03(\tB\v\xbaH\b\x92\x01\x05\b\x01\x10\xc8\x01R\x06values\"\xc3\x03\n" +
 	"\fServiceLevel\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x16\n" +
@@ -1683,7 +3863,13 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\bboundary\x18\x05 \x01(\x0e2\x1b.touchstone.map.v1.BoundaryB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\bboundary\x12$\n" +
 	"\boutcomes\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\boutcomes\x12\x0e\n" +
-	"\x02of\x18\a \x03(\tR\x02of\"V\n" +
+	"\x02of\x18\a \x03(\tR\x02of\x12A\n" +
+	"\babandons\x18\b \x01(\x0e2\x1b.touchstone.map.v1.AbandonsB\b\xbaH\x05\x82\x01\x02\x10\x01R\babandons\x12\x1c\n" +
+	"\tabandoned\x18\t \x03(\tR\tabandoned\x12$\n" +
+	"\x05short\x18\n" +
+	" \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00R\x05short\x12\x1d\n" +
+	"\n" +
+	"left_other\x18\v \x03(\tR\tleftOther\"V\n" +
 	"\rGetMapRequest\x12+\n" +
 	"\forganisation\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\forganisation\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\"I\n" +
@@ -1719,7 +3905,20 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\a_expect\"F\n" +
 	"\x10ApplyMapResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x18\n" +
-	"\achanged\x18\x02 \x01(\bR\achanged*U\n" +
+	"\achanged\x18\x02 \x01(\bR\achanged*K\n" +
+	"\x05Place\x12\x15\n" +
+	"\x11PLACE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11PLACE_FRONT_STAGE\x10\x01\x12\x14\n" +
+	"\x10PLACE_BACK_STAGE\x10\x02*B\n" +
+	"\x04Sign\x12\x14\n" +
+	"\x10SIGN_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSIGN_POSITIVE\x10\x01\x12\x11\n" +
+	"\rSIGN_NEGATIVE\x10\x02*T\n" +
+	"\x04Life\x12\x14\n" +
+	"\x10LIFE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eLIFE_CANDIDATE\x10\x01\x12\x10\n" +
+	"\fLIFE_ADOPTED\x10\x02\x12\x10\n" +
+	"\fLIFE_RETIRED\x10\x03*U\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11DIRECTION_INBOUND\x10\x01\x12\x16\n" +
@@ -1727,7 +3926,7 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x06Better\x12\x16\n" +
 	"\x12BETTER_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fBETTER_LOWER\x10\x01\x12\x11\n" +
-	"\rBETTER_HIGHER\x10\x02*\xc0\x01\n" +
+	"\rBETTER_HIGHER\x10\x02*\xca\x02\n" +
 	"\fQuestionKind\x12\x1d\n" +
 	"\x19QUESTION_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11QUESTION_KIND_NPS\x10\x01\x12\x16\n" +
@@ -1735,11 +3934,35 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x12QUESTION_KIND_CES1\x10\x03\x12\x16\n" +
 	"\x12QUESTION_KIND_CES2\x10\x04\x12\x18\n" +
 	"\x14QUESTION_KIND_RATING\x10\x05\x12\x18\n" +
-	"\x14QUESTION_KIND_YES_NO\x10\x06*N\n" +
+	"\x14QUESTION_KIND_YES_NO\x10\x06\x12\x16\n" +
+	"\x12QUESTION_KIND_ENPS\x10\a\x12\x1d\n" +
+	"\x19QUESTION_KIND_EXPECTATION\x10\b\x12\x1c\n" +
+	"\x18QUESTION_KIND_IMPORTANCE\x10\t\x12\x19\n" +
+	"\x15QUESTION_KIND_EMOTION\x10\n" +
+	"\x12\x18\n" +
+	"\x14QUESTION_KIND_CHOICE\x10\v*V\n" +
+	"\x05Facet\x12\x15\n" +
+	"\x11FACET_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rFACET_SUCCESS\x10\x01\x12\x10\n" +
+	"\fFACET_EFFORT\x10\x02\x12\x11\n" +
+	"\rFACET_EMOTION\x10\x03*c\n" +
+	"\aFeeling\x12\x17\n" +
+	"\x13FEELING_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10FEELING_POSITIVE\x10\x01\x12\x13\n" +
+	"\x0fFEELING_NEUTRAL\x10\x02\x12\x14\n" +
+	"\x10FEELING_NEGATIVE\x10\x03*N\n" +
 	"\bBoundary\x12\x18\n" +
 	"\x14BOUNDARY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eBOUNDARY_BELOW\x10\x01\x12\x14\n" +
-	"\x10BOUNDARY_AT_MOST\x10\x022\xf2\x02\n" +
+	"\x10BOUNDARY_AT_MOST\x10\x02*\xc2\x01\n" +
+	"\bAbandons\x12\x18\n" +
+	"\x14ABANDONS_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17ABANDONS_WITHIN_SUCCEED\x10\x01\x12\x15\n" +
+	"\x11ABANDONS_LEFT_OUT\x10\x02\x12\x11\n" +
+	"\rABANDONS_FAIL\x10\x03\x12\x1c\n" +
+	"\x18ABANDONS_WITHIN_LEFT_OUT\x10\x04\x12\x1a\n" +
+	"\x16ABANDONS_SHORT_SUCCEED\x10\x05\x12\x1b\n" +
+	"\x17ABANDONS_SHORT_LEFT_OUT\x10\x062\xf2\x02\n" +
 	"\n" +
 	"MapService\x12S\n" +
 	"\x06GetMap\x12 .touchstone.map.v1.GetMapRequest\x1a!.touchstone.map.v1.GetMapResponse\"\x04\xe8\xe0\x18\x01\x12Y\n" +
@@ -1759,68 +3982,121 @@ func file_touchstone_map_v1_map_proto_rawDescGZIP() []byte {
 	return file_touchstone_map_v1_map_proto_rawDescData
 }
 
-var file_touchstone_map_v1_map_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_touchstone_map_v1_map_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_touchstone_map_v1_map_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+var file_touchstone_map_v1_map_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_touchstone_map_v1_map_proto_goTypes = []any{
-	(Direction)(0),                // 0: touchstone.map.v1.Direction
-	(Better)(0),                   // 1: touchstone.map.v1.Better
-	(QuestionKind)(0),             // 2: touchstone.map.v1.QuestionKind
-	(Boundary)(0),                 // 3: touchstone.map.v1.Boundary
-	(*Map)(nil),                   // 4: touchstone.map.v1.Map
-	(*Touchpoint)(nil),            // 5: touchstone.map.v1.Touchpoint
-	(*Channel)(nil),               // 6: touchstone.map.v1.Channel
-	(*Team)(nil),                  // 7: touchstone.map.v1.Team
-	(*Metric)(nil),                // 8: touchstone.map.v1.Metric
-	(*Outcome)(nil),               // 9: touchstone.map.v1.Outcome
-	(*Question)(nil),              // 10: touchstone.map.v1.Question
-	(*Attribute)(nil),             // 11: touchstone.map.v1.Attribute
-	(*ServiceLevel)(nil),          // 12: touchstone.map.v1.ServiceLevel
-	(*GetMapRequest)(nil),         // 13: touchstone.map.v1.GetMapRequest
-	(*GetMapResponse)(nil),        // 14: touchstone.map.v1.GetMapResponse
-	(*MapVersion)(nil),            // 15: touchstone.map.v1.MapVersion
-	(*ListMapsRequest)(nil),       // 16: touchstone.map.v1.ListMapsRequest
-	(*ListMapsResponse)(nil),      // 17: touchstone.map.v1.ListMapsResponse
-	(*MapHead)(nil),               // 18: touchstone.map.v1.MapHead
-	(*CheckMapRequest)(nil),       // 19: touchstone.map.v1.CheckMapRequest
-	(*CheckMapResponse)(nil),      // 20: touchstone.map.v1.CheckMapResponse
-	(*Problem)(nil),               // 21: touchstone.map.v1.Problem
-	(*ApplyMapRequest)(nil),       // 22: touchstone.map.v1.ApplyMapRequest
-	(*ApplyMapResponse)(nil),      // 23: touchstone.map.v1.ApplyMapResponse
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(Place)(0),                    // 0: touchstone.map.v1.Place
+	(Sign)(0),                     // 1: touchstone.map.v1.Sign
+	(Life)(0),                     // 2: touchstone.map.v1.Life
+	(Direction)(0),                // 3: touchstone.map.v1.Direction
+	(Better)(0),                   // 4: touchstone.map.v1.Better
+	(QuestionKind)(0),             // 5: touchstone.map.v1.QuestionKind
+	(Facet)(0),                    // 6: touchstone.map.v1.Facet
+	(Feeling)(0),                  // 7: touchstone.map.v1.Feeling
+	(Boundary)(0),                 // 8: touchstone.map.v1.Boundary
+	(Abandons)(0),                 // 9: touchstone.map.v1.Abandons
+	(*Map)(nil),                   // 10: touchstone.map.v1.Map
+	(*Feed)(nil),                  // 11: touchstone.map.v1.Feed
+	(*FeedRule)(nil),              // 12: touchstone.map.v1.FeedRule
+	(*Renamed)(nil),               // 13: touchstone.map.v1.Renamed
+	(*Role)(nil),                  // 14: touchstone.map.v1.Role
+	(*Journey)(nil),               // 15: touchstone.map.v1.Journey
+	(*Stage)(nil),                 // 16: touchstone.map.v1.Stage
+	(*ProcessStep)(nil),           // 17: touchstone.map.v1.ProcessStep
+	(*Pairing)(nil),               // 18: touchstone.map.v1.Pairing
+	(*Segment)(nil),               // 19: touchstone.map.v1.Segment
+	(*Target)(nil),                // 20: touchstone.map.v1.Target
+	(*CxScore)(nil),               // 21: touchstone.map.v1.CxScore
+	(*CxPart)(nil),                // 22: touchstone.map.v1.CxPart
+	(*Calendar)(nil),              // 23: touchstone.map.v1.Calendar
+	(*OpenHours)(nil),             // 24: touchstone.map.v1.OpenHours
+	(*Party)(nil),                 // 25: touchstone.map.v1.Party
+	(*ActionRule)(nil),            // 26: touchstone.map.v1.ActionRule
+	(*Touchpoint)(nil),            // 27: touchstone.map.v1.Touchpoint
+	(*Channel)(nil),               // 28: touchstone.map.v1.Channel
+	(*Placement)(nil),             // 29: touchstone.map.v1.Placement
+	(*Team)(nil),                  // 30: touchstone.map.v1.Team
+	(*Metric)(nil),                // 31: touchstone.map.v1.Metric
+	(*Outcome)(nil),               // 32: touchstone.map.v1.Outcome
+	(*Choice)(nil),                // 33: touchstone.map.v1.Choice
+	(*Question)(nil),              // 34: touchstone.map.v1.Question
+	(*Attribute)(nil),             // 35: touchstone.map.v1.Attribute
+	(*ServiceLevel)(nil),          // 36: touchstone.map.v1.ServiceLevel
+	(*GetMapRequest)(nil),         // 37: touchstone.map.v1.GetMapRequest
+	(*GetMapResponse)(nil),        // 38: touchstone.map.v1.GetMapResponse
+	(*MapVersion)(nil),            // 39: touchstone.map.v1.MapVersion
+	(*ListMapsRequest)(nil),       // 40: touchstone.map.v1.ListMapsRequest
+	(*ListMapsResponse)(nil),      // 41: touchstone.map.v1.ListMapsResponse
+	(*MapHead)(nil),               // 42: touchstone.map.v1.MapHead
+	(*CheckMapRequest)(nil),       // 43: touchstone.map.v1.CheckMapRequest
+	(*CheckMapResponse)(nil),      // 44: touchstone.map.v1.CheckMapResponse
+	(*Problem)(nil),               // 45: touchstone.map.v1.Problem
+	(*ApplyMapRequest)(nil),       // 46: touchstone.map.v1.ApplyMapRequest
+	(*ApplyMapResponse)(nil),      // 47: touchstone.map.v1.ApplyMapResponse
+	(*timestamppb.Timestamp)(nil), // 48: google.protobuf.Timestamp
 }
 var file_touchstone_map_v1_map_proto_depIdxs = []int32{
-	5,  // 0: touchstone.map.v1.Map.touchpoints:type_name -> touchstone.map.v1.Touchpoint
-	6,  // 1: touchstone.map.v1.Map.channels:type_name -> touchstone.map.v1.Channel
-	7,  // 2: touchstone.map.v1.Map.teams:type_name -> touchstone.map.v1.Team
-	8,  // 3: touchstone.map.v1.Map.metrics:type_name -> touchstone.map.v1.Metric
-	9,  // 4: touchstone.map.v1.Map.outcomes:type_name -> touchstone.map.v1.Outcome
-	10, // 5: touchstone.map.v1.Map.questions:type_name -> touchstone.map.v1.Question
-	11, // 6: touchstone.map.v1.Map.attributes:type_name -> touchstone.map.v1.Attribute
-	12, // 7: touchstone.map.v1.Map.service_levels:type_name -> touchstone.map.v1.ServiceLevel
-	0,  // 8: touchstone.map.v1.Touchpoint.direction:type_name -> touchstone.map.v1.Direction
-	1,  // 9: touchstone.map.v1.Metric.better:type_name -> touchstone.map.v1.Better
-	2,  // 10: touchstone.map.v1.Question.kind:type_name -> touchstone.map.v1.QuestionKind
-	3,  // 11: touchstone.map.v1.ServiceLevel.boundary:type_name -> touchstone.map.v1.Boundary
-	15, // 12: touchstone.map.v1.GetMapResponse.version:type_name -> touchstone.map.v1.MapVersion
-	24, // 13: touchstone.map.v1.MapVersion.applied_at:type_name -> google.protobuf.Timestamp
-	4,  // 14: touchstone.map.v1.MapVersion.map:type_name -> touchstone.map.v1.Map
-	18, // 15: touchstone.map.v1.ListMapsResponse.maps:type_name -> touchstone.map.v1.MapHead
-	4,  // 16: touchstone.map.v1.CheckMapRequest.map:type_name -> touchstone.map.v1.Map
-	21, // 17: touchstone.map.v1.CheckMapResponse.problems:type_name -> touchstone.map.v1.Problem
-	4,  // 18: touchstone.map.v1.ApplyMapRequest.map:type_name -> touchstone.map.v1.Map
-	13, // 19: touchstone.map.v1.MapService.GetMap:input_type -> touchstone.map.v1.GetMapRequest
-	16, // 20: touchstone.map.v1.MapService.ListMaps:input_type -> touchstone.map.v1.ListMapsRequest
-	19, // 21: touchstone.map.v1.MapService.CheckMap:input_type -> touchstone.map.v1.CheckMapRequest
-	22, // 22: touchstone.map.v1.MapService.ApplyMap:input_type -> touchstone.map.v1.ApplyMapRequest
-	14, // 23: touchstone.map.v1.MapService.GetMap:output_type -> touchstone.map.v1.GetMapResponse
-	17, // 24: touchstone.map.v1.MapService.ListMaps:output_type -> touchstone.map.v1.ListMapsResponse
-	20, // 25: touchstone.map.v1.MapService.CheckMap:output_type -> touchstone.map.v1.CheckMapResponse
-	23, // 26: touchstone.map.v1.MapService.ApplyMap:output_type -> touchstone.map.v1.ApplyMapResponse
-	23, // [23:27] is the sub-list for method output_type
-	19, // [19:23] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	27, // 0: touchstone.map.v1.Map.touchpoints:type_name -> touchstone.map.v1.Touchpoint
+	28, // 1: touchstone.map.v1.Map.channels:type_name -> touchstone.map.v1.Channel
+	30, // 2: touchstone.map.v1.Map.teams:type_name -> touchstone.map.v1.Team
+	31, // 3: touchstone.map.v1.Map.metrics:type_name -> touchstone.map.v1.Metric
+	32, // 4: touchstone.map.v1.Map.outcomes:type_name -> touchstone.map.v1.Outcome
+	34, // 5: touchstone.map.v1.Map.questions:type_name -> touchstone.map.v1.Question
+	35, // 6: touchstone.map.v1.Map.attributes:type_name -> touchstone.map.v1.Attribute
+	36, // 7: touchstone.map.v1.Map.service_levels:type_name -> touchstone.map.v1.ServiceLevel
+	14, // 8: touchstone.map.v1.Map.roles:type_name -> touchstone.map.v1.Role
+	15, // 9: touchstone.map.v1.Map.journeys:type_name -> touchstone.map.v1.Journey
+	16, // 10: touchstone.map.v1.Map.stages:type_name -> touchstone.map.v1.Stage
+	18, // 11: touchstone.map.v1.Map.pairings:type_name -> touchstone.map.v1.Pairing
+	19, // 12: touchstone.map.v1.Map.segments:type_name -> touchstone.map.v1.Segment
+	20, // 13: touchstone.map.v1.Map.targets:type_name -> touchstone.map.v1.Target
+	21, // 14: touchstone.map.v1.Map.cx_scores:type_name -> touchstone.map.v1.CxScore
+	23, // 15: touchstone.map.v1.Map.calendars:type_name -> touchstone.map.v1.Calendar
+	25, // 16: touchstone.map.v1.Map.party:type_name -> touchstone.map.v1.Party
+	26, // 17: touchstone.map.v1.Map.action_rules:type_name -> touchstone.map.v1.ActionRule
+	11, // 18: touchstone.map.v1.Map.feeds:type_name -> touchstone.map.v1.Feed
+	12, // 19: touchstone.map.v1.Feed.rules:type_name -> touchstone.map.v1.FeedRule
+	13, // 20: touchstone.map.v1.Feed.outcomes:type_name -> touchstone.map.v1.Renamed
+	13, // 21: touchstone.map.v1.Feed.metrics:type_name -> touchstone.map.v1.Renamed
+	13, // 22: touchstone.map.v1.Feed.teams:type_name -> touchstone.map.v1.Renamed
+	13, // 23: touchstone.map.v1.Feed.questions:type_name -> touchstone.map.v1.Renamed
+	13, // 24: touchstone.map.v1.Feed.attributes:type_name -> touchstone.map.v1.Renamed
+	3,  // 25: touchstone.map.v1.FeedRule.direction:type_name -> touchstone.map.v1.Direction
+	0,  // 26: touchstone.map.v1.ProcessStep.place:type_name -> touchstone.map.v1.Place
+	1,  // 27: touchstone.map.v1.Pairing.sign:type_name -> touchstone.map.v1.Sign
+	2,  // 28: touchstone.map.v1.Pairing.life:type_name -> touchstone.map.v1.Life
+	22, // 29: touchstone.map.v1.CxScore.parts:type_name -> touchstone.map.v1.CxPart
+	24, // 30: touchstone.map.v1.Calendar.hours:type_name -> touchstone.map.v1.OpenHours
+	3,  // 31: touchstone.map.v1.Touchpoint.direction:type_name -> touchstone.map.v1.Direction
+	17, // 32: touchstone.map.v1.Touchpoint.steps:type_name -> touchstone.map.v1.ProcessStep
+	29, // 33: touchstone.map.v1.Team.placements:type_name -> touchstone.map.v1.Placement
+	4,  // 34: touchstone.map.v1.Metric.better:type_name -> touchstone.map.v1.Better
+	7,  // 35: touchstone.map.v1.Choice.feeling:type_name -> touchstone.map.v1.Feeling
+	5,  // 36: touchstone.map.v1.Question.kind:type_name -> touchstone.map.v1.QuestionKind
+	33, // 37: touchstone.map.v1.Question.choices:type_name -> touchstone.map.v1.Choice
+	6,  // 38: touchstone.map.v1.Question.facet:type_name -> touchstone.map.v1.Facet
+	8,  // 39: touchstone.map.v1.ServiceLevel.boundary:type_name -> touchstone.map.v1.Boundary
+	9,  // 40: touchstone.map.v1.ServiceLevel.abandons:type_name -> touchstone.map.v1.Abandons
+	39, // 41: touchstone.map.v1.GetMapResponse.version:type_name -> touchstone.map.v1.MapVersion
+	48, // 42: touchstone.map.v1.MapVersion.applied_at:type_name -> google.protobuf.Timestamp
+	10, // 43: touchstone.map.v1.MapVersion.map:type_name -> touchstone.map.v1.Map
+	42, // 44: touchstone.map.v1.ListMapsResponse.maps:type_name -> touchstone.map.v1.MapHead
+	10, // 45: touchstone.map.v1.CheckMapRequest.map:type_name -> touchstone.map.v1.Map
+	45, // 46: touchstone.map.v1.CheckMapResponse.problems:type_name -> touchstone.map.v1.Problem
+	10, // 47: touchstone.map.v1.ApplyMapRequest.map:type_name -> touchstone.map.v1.Map
+	37, // 48: touchstone.map.v1.MapService.GetMap:input_type -> touchstone.map.v1.GetMapRequest
+	40, // 49: touchstone.map.v1.MapService.ListMaps:input_type -> touchstone.map.v1.ListMapsRequest
+	43, // 50: touchstone.map.v1.MapService.CheckMap:input_type -> touchstone.map.v1.CheckMapRequest
+	46, // 51: touchstone.map.v1.MapService.ApplyMap:input_type -> touchstone.map.v1.ApplyMapRequest
+	38, // 52: touchstone.map.v1.MapService.GetMap:output_type -> touchstone.map.v1.GetMapResponse
+	41, // 53: touchstone.map.v1.MapService.ListMaps:output_type -> touchstone.map.v1.ListMapsResponse
+	44, // 54: touchstone.map.v1.MapService.CheckMap:output_type -> touchstone.map.v1.CheckMapResponse
+	47, // 55: touchstone.map.v1.MapService.ApplyMap:output_type -> touchstone.map.v1.ApplyMapResponse
+	52, // [52:56] is the sub-list for method output_type
+	48, // [48:52] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_map_v1_map_proto_init() }
@@ -1828,14 +4104,14 @@ func file_touchstone_map_v1_map_proto_init() {
 	if File_touchstone_map_v1_map_proto != nil {
 		return
 	}
-	file_touchstone_map_v1_map_proto_msgTypes[18].OneofWrappers = []any{}
+	file_touchstone_map_v1_map_proto_msgTypes[36].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_map_v1_map_proto_rawDesc), len(file_touchstone_map_v1_map_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   20,
+			NumEnums:      10,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

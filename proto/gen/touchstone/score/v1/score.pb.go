@@ -235,18 +235,22 @@ func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{2}
 }
 
-// Scope narrows a score. Empty fields mean all. Channel and team are kept beside touchpoint, so that at most one of
-// channel, team and segment may be set.
+// Scope narrows a score. Empty fields mean all. At most one of touchpoint, stage and journey may be set, and at most one of
+// channel, team and segment, which are kept beside touchpoint.
 type Scope struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Touchpoint id.
 	Touchpoint string `protobuf:"bytes,1,opt,name=touchpoint,proto3" json:"touchpoint,omitempty"`
 	// Channel id.
 	Channel string `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`
-	// Team id.
+	// Team id. A team is the sum of its own facts and of those of the teams below it, by the tree of each day.
 	Team string `protobuf:"bytes,3,opt,name=team,proto3" json:"team,omitempty"`
 	// Segment attribute as "attribute=value".
-	Segment       string `protobuf:"bytes,4,opt,name=segment,proto3" json:"segment,omitempty"`
+	Segment string `protobuf:"bytes,4,opt,name=segment,proto3" json:"segment,omitempty"`
+	// Stage id: the sum of its touchpoints.
+	Stage string `protobuf:"bytes,5,opt,name=stage,proto3" json:"stage,omitempty"`
+	// Journey id: the sum of its stages.
+	Journey       string `protobuf:"bytes,6,opt,name=journey,proto3" json:"journey,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,14 +313,28 @@ func (x *Scope) GetSegment() string {
 	return ""
 }
 
+func (x *Scope) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *Scope) GetJourney() string {
+	if x != nil {
+		return x.Journey
+	}
+	return ""
+}
+
 // ScoreRef names one score.
 type ScoreRef struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Organisation id; empty means "default".
 	Organisation string `protobuf:"bytes,1,opt,name=organisation,proto3" json:"organisation,omitempty"`
-	// Score id: "interactions.count", "outcome.<outcome>.share", "<metric>.<statistic>" with count mean median p90 p95 sd,
-	// "<question>.<statistic>" with count mean median sd, nps nps_adjusted for NPS questions, top2 for CSAT, CES 2.0 and
-	// rating questions, or a service level of the map.
+	// Score id: "interactions.count", "outcome.<outcome>.share", "<metric>.<statistic>" with count mean median p10 p90 p95 spread
+	// sd sum, "<question>.<statistic>" with count mean median sd, nps nps_adjusted for NPS and eNPS questions, top2 for CSAT,
+	// CES 2.0 and rating questions, net for emotions, net_top for facets, share.<value>, or a service level of the map.
 	Score string `protobuf:"bytes,2,opt,name=score,proto3" json:"score,omitempty"`
 	// Scope; empty means the whole organisation.
 	Scope *Scope `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
@@ -843,8 +861,12 @@ type Filter struct {
 	To *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=to,proto3" json:"to,omitempty"`
 	// Leave out the whole-organisation scores.
 	NoOrganisation bool `protobuf:"varint,9,opt,name=no_organisation,json=noOrganisation,proto3" json:"no_organisation,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Also stages.
+	ByStage bool `protobuf:"varint,10,opt,name=by_stage,json=byStage,proto3" json:"by_stage,omitempty"`
+	// Also journeys.
+	ByJourney     bool `protobuf:"varint,11,opt,name=by_journey,json=byJourney,proto3" json:"by_journey,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Filter) Reset() {
@@ -936,6 +958,20 @@ func (x *Filter) GetTo() *timestamppb.Timestamp {
 func (x *Filter) GetNoOrganisation() bool {
 	if x != nil {
 		return x.NoOrganisation
+	}
+	return false
+}
+
+func (x *Filter) GetByStage() bool {
+	if x != nil {
+		return x.ByStage
+	}
+	return false
+}
+
+func (x *Filter) GetByJourney() bool {
+	if x != nil {
+		return x.ByJourney
 	}
 	return false
 }
@@ -2150,14 +2186,16 @@ var File_touchstone_score_v1_score_proto protoreflect.FileDescriptor
 
 const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\n" +
-	"\x1ftouchstone/score/v1/score.proto\x12\x13touchstone.score.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\x1a\x1dtouchstone/fact/v1/fact.proto\x1a!touchstone/fact/v1/recorded.proto\"\x94\x01\n" +
+	"\x1ftouchstone/score/v1/score.proto\x12\x13touchstone.score.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\x1a\x1dtouchstone/fact/v1/fact.proto\x1a!touchstone/fact/v1/recorded.proto\"\xd6\x01\n" +
 	"\x05Scope\x12'\n" +
 	"\n" +
 	"touchpoint\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
 	"touchpoint\x12!\n" +
 	"\achannel\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\achannel\x12\x1b\n" +
 	"\x04team\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04team\x12\"\n" +
-	"\asegment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x82\x01R\asegment\"\xa6\x02\n" +
+	"\asegment\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x82\x01R\asegment\x12\x1d\n" +
+	"\x05stage\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05stage\x12!\n" +
+	"\ajourney\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\ajourney\"\xa6\x02\n" +
 	"\bScoreRef\x12+\n" +
 	"\forganisation\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\forganisation\x12 \n" +
 	"\x05score\x18\x02 \x01(\tB\n" +
@@ -2200,7 +2238,7 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\x15BatchGetScoresRequest\x12>\n" +
 	"\x04refs\x18\x01 \x03(\v2\x1d.touchstone.score.v1.ScoreRefB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x04refs\"L\n" +
 	"\x16BatchGetScoresResponse\x122\n" +
-	"\x06scores\x18\x01 \x03(\v2\x1a.touchstone.score.v1.ScoreR\x06scores\"\x81\x03\n" +
+	"\x06scores\x18\x01 \x03(\v2\x1a.touchstone.score.v1.ScoreR\x06scores\"\xbb\x03\n" +
 	"\x06Filter\x12+\n" +
 	"\forganisation\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\forganisation\x12+\n" +
 	"\vtouchpoints\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\vtouchpoints\x12!\n" +
@@ -2211,7 +2249,11 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\x06window\x18\x06 \x01(\x0e2\x1b.touchstone.score.v1.WindowB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06window\x12.\n" +
 	"\x04from\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12'\n" +
-	"\x0fno_organisation\x18\t \x01(\bR\x0enoOrganisation\"\x9a\x01\n" +
+	"\x0fno_organisation\x18\t \x01(\bR\x0enoOrganisation\x12\x19\n" +
+	"\bby_stage\x18\n" +
+	" \x01(\bR\abyStage\x12\x1d\n" +
+	"\n" +
+	"by_journey\x18\v \x01(\bR\tbyJourney\"\x9a\x01\n" +
 	"\x11ListScoresRequest\x123\n" +
 	"\x06filter\x18\x01 \x01(\v2\x1b.touchstone.score.v1.FilterR\x06filter\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +

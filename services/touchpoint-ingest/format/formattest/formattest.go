@@ -1,0 +1,286 @@
+// Package formattest checks what every native format must satisfy. A format's test is one call of Run, its fuzz test one
+// call of Fuzz, and its cases are folders of testdata.
+//
+// A case holds deliveries in the order of their names ("1.body", beside it "1.header" with lines "Name: value" and "1.url"
+// where a request is meant), "want" with one line for each thing that is to come of them, and "persons" with one line for
+// each text that identifies a person and must not be kept. Run it with -update to write "want" anew, then read what changed.
+package formattest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/textproto"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+)
+
+// Now is when every delivery of a case is received.
+func Now() time.Time { return time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC) }
+
+// Options are those of every case: times without a zone are Berlin's.
+func Options(t testing.TB) format.Options {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return format.Options{Zone: zone, Person: person}
+}
+
+// person stands for the keyed hash of a text that identifies a person.
+func person(text string) string {
+	if text == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("formattest" + text))
+	return "p-" + hex.EncodeToString(sum[:6])
+}
+
+// Run checks a format by all its cases.
+func Run(t *testing.T, f *format.Format) {
+	update := flag.Lookup("update") != nil && flag.Lookup("update").Value.String() == "true"
+	o := Options(t)
+	folders, err := filepath.Glob("testdata/*/want")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if update {
+		folders, _ = filepath.Glob("testdata/*/1.body")
+	}
+	if len(folders) == 0 {
+		t.Fatal("there is no case: testdata/<case>/1.body and want")
+	}
+	for _, at := range folders {
+		dir := filepath.Dir(at)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			deliveries := read(t, dir)
+			got := describe(f, deliveries, o)
+			if update {
+				if err := os.WriteFile(filepath.Join(dir, "want"), []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(filepath.Join(dir, "want"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+			anyOrder(t, f, deliveries, o, records(f, deliveries, o))
+			damaged(t, f, deliveries, o)
+			private(t, f, dir, deliveries, o)
+		})
+	}
+}
+
+// Fuzz makes sure that no delivery makes a format panic, keep more than it was given, or say different things twice.
+func Fuzz(f *testing.F, ft *format.Format) {
+	o := Options(f)
+	bodies, err := filepath.Glob("testdata/*/*.body")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range bodies {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		d := format.Delivery{Body: body, ReceivedAt: Now()}
+		once := records(ft, []format.Delivery{d}, o)
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 && len(body) < 64<<10 {
+			t.Fatalf("%d bytes became %d bytes of memory", len(body), used)
+		}
+		if again := records(ft, []format.Delivery{d, d}, o); again != once {
+			t.Fatalf("once\n%s\ntwice\n%s", once, again)
+		}
+	})
+}
+
+func read(t *testing.T, dir string) []format.Delivery {
+	names, err := filepath.Glob(filepath.Join(dir, "*.body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	var all []format.Delivery
+	for _, name := range names {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := format.Delivery{Body: body, ReceivedAt: Now()}
+		stem := strings.TrimSuffix(name, ".body")
+		if b, err := os.ReadFile(stem + ".header"); err == nil {
+			d.Header = map[string][]string{}
+			for line := range strings.Lines(string(b)) {
+				if k, v, ok := strings.Cut(strings.TrimRight(line, "\n"), ": "); ok {
+					d.Header[textproto.CanonicalMIMEHeaderKey(k)] = append(d.Header[textproto.CanonicalMIMEHeaderKey(k)], v)
+				}
+			}
+		}
+		if b, err := os.ReadFile(stem + ".url"); err == nil {
+			if d.URL, err = url.Parse(strings.TrimSpace(string(b))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// describe says what comes of deliveries: records, then what was ignored, then problems.
+func describe(f *format.Format, deliveries []format.Delivery, o format.Options) string {
+	var b strings.Builder
+	b.WriteString(records(f, deliveries, o))
+	ignored := map[string]int{}
+	for i, d := range deliveries {
+		p := f.Parse(d, o)
+		for name, n := range p.Ignored {
+			ignored[name] += n
+		}
+		for _, x := range p.Problems {
+			fmt.Fprintf(&b, "problem in %d, line %d, field %q: %s %s\n", i+1, x.Line, x.Field, x.Message, x.Remedy)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(ignored)) {
+		fmt.Fprintf(&b, "ignored %s: %d\n", name, ignored[name])
+	}
+	return b.String()
+}
+
+func records(f *format.Format, deliveries []format.Delivery, o format.Options) string {
+	var events []format.Event
+	for _, d := range deliveries {
+		events = append(events, f.Parse(d, o).Events...)
+	}
+	// The newest version of each record holds, as it does in the ledger.
+	newest := map[string]format.Record{}
+	for _, r := range f.Assemble(events, o) {
+		key := "i " + r.ID
+		if r.Answer != nil {
+			key = "a " + r.ID
+		}
+		if old, ok := newest[key]; !ok || r.Version > old.Version || r.Version == old.Version && Line(r) > Line(old) {
+			newest[key] = r
+		}
+	}
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(newest)) {
+		b.WriteString(Line(newest[key]) + "\n")
+	}
+	return b.String()
+}
+
+// Line describes a record.
+func Line(r format.Record) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s v%d %s", r.ID, r.Version, r.OccurredAt.UTC().Format("2006-01-02T15:04:05.000Z"))
+	word := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, " %s=%q", name, value)
+		}
+	}
+	word("queue", r.Queue)
+	word("channel", r.Channel)
+	word("direction", r.Direction)
+	word("agent", r.Agent)
+	word("outcome", r.Outcome)
+	word("contact", r.Contact)
+	word("customer", r.Customer)
+	for _, m := range r.Measures {
+		if format.IsTime(m.Name) {
+			fmt.Fprintf(&b, " %s=%s", m.Name, m.Time)
+		} else {
+			fmt.Fprintf(&b, " %s=%d", m.Name, m.Count)
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(r.Attributes)) {
+		word("attribute."+k, r.Attributes[k])
+	}
+	if a := r.Answer; a != nil {
+		fmt.Fprintf(&b, " answer=%v", a.Value)
+		word("question", a.Question)
+		word("interaction", a.Interaction)
+		word("text", a.Text)
+	}
+	word("note", r.Note)
+	word("implausible", r.Implausible)
+	if r.Retracted {
+		b.WriteString(" retracted")
+	}
+	return b.String()
+}
+
+// anyOrder delivers everything three times, shuffled, by parts and at once.
+func anyOrder(t *testing.T, f *format.Format, deliveries []format.Delivery, o format.Options, want string) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		var all []format.Delivery
+		for range 3 {
+			all = append(all, deliveries...)
+		}
+		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		if got := records(f, all, o); got != want {
+			t.Fatalf("three times, shuffled:\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+// damaged cuts and changes bodies: nothing may panic, and a panic is all that can fail here.
+func damaged(t *testing.T, f *format.Format, deliveries []format.Delivery, o format.Options) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, d := range deliveries {
+		for range 200 {
+			x := d
+			x.Body = bytes.Clone(d.Body[:r.IntN(len(d.Body)+1)])
+			for range r.IntN(4) {
+				if len(x.Body) > 0 {
+					x.Body[r.IntN(len(x.Body))] = byte(r.IntN(256))
+				}
+			}
+			f.Assemble(f.Parse(x, o).Events, o)
+		}
+	}
+}
+
+// private makes sure that no text of "persons" is kept.
+func private(t *testing.T, f *format.Format, dir string, deliveries []format.Delivery, o format.Options) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "persons"))
+	if err != nil {
+		return
+	}
+	for _, d := range deliveries {
+		p := f.Parse(d, o)
+		for i := range p.Events {
+			p.Events[i].Text = "" // sealed
+		}
+		kept := fmt.Sprintf("%+v", p)
+		for line := range strings.Lines(string(b)) {
+			if text := strings.TrimSpace(line); text != "" && strings.Contains(kept, text) {
+				t.Errorf("%q is kept", text)
+			}
+		}
+	}
+}
