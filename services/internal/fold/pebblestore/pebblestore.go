@@ -39,7 +39,7 @@ func Open(dir string) (*Stores, error) {
 		MaxOpenFiles:                1000,
 		Logger:                      quiet{},
 	}
-	// Values of some size are written once and not again with every compaction of their keys: a third less is written, and the
+	// Values of some size are written once and not again with every compaction of their keys: a quarter less is written, and the
 	// fold takes a tenth less of the machine.
 	opts.FormatMajorVersion = pebble.FormatValueSeparation
 	opts.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
