@@ -17,13 +17,14 @@ import (
 )
 
 // registerHTTP serves POST /v1/events: CloudEvents 1.0, or a PublishRequest in protobuf.
-func registerHTTP(env *host.Env, rec *Recorder, guard *access.Guard) {
+func registerHTTP(env *host.Env, rec *Recorder, guard *access.Guard) *door {
 	d := &door{rec: rec, guard: guard, log: env.Log}
 	env.HTTP.HandleFunc("POST /v1/events", d.serve)
 	env.HTTP.HandleFunc("/v1/events", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", http.MethodPost)
 		host.WriteProblem(w, host.Problem{Status: http.StatusMethodNotAllowed, Reason: "METHOD_NOT_ALLOWED", Detail: "Events are sent with POST."})
 	})
+	return d
 }
 
 // door is the entrance by HTTP.

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/access/v1"
+	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
@@ -80,8 +82,39 @@ func (r *Recorder) Record(ctx context.Context, p access.Principal, request []byt
 	return out, nil
 }
 
+// recordHashed is Record for facts whose customer ids are keyed hashes already.
+func (r *Recorder) recordHashed(ctx context.Context, p access.Principal, request []byte) error {
+	t, err := r.submitAs(ctx, p, request, true)
+	if err != nil {
+		return err
+	}
+	return t.wait(ctx)
+}
+
+// rehearse says why a fact of a source would be refused; nil when it would be recorded. Its customer id is a keyed hash.
+func (r *Recorder) rehearse(m *expmap.Map, source string, f *factv1.Fact) (why refusal) {
+	request, err := proto.Marshal(&ingestv1.PublishRequest{Facts: []*factv1.Fact{f}})
+	if err == nil {
+		err = wire.EachFact(request, func(_ int, f *wire.Fact, ferr error) error {
+			if ferr != nil {
+				return ferr
+			}
+			why = r.admitter.AdmitHashed(nil, m, source, nil, r.clock(), f).Refusal
+			return nil
+		})
+	}
+	if err != nil {
+		why, _ = refusalOf(fault.Wrap(fault.Invalid, err, "the record makes no fact"))
+	}
+	return why
+}
+
 // submit checks a request and hands its facts to their lanes.
 func (r *Recorder) submit(ctx context.Context, p access.Principal, request []byte) (*ticket, error) {
+	return r.submitAs(ctx, p, request, false)
+}
+
+func (r *Recorder) submitAs(ctx context.Context, p access.Principal, request []byte, hashed bool) (*ticket, error) {
 	head, err := wire.ScanRequest(request)
 	if err != nil {
 		f := fault.Wrap(fault.Invalid, err, "the bytes are no PublishRequest")
@@ -101,7 +134,7 @@ func (r *Recorder) submit(ctx context.Context, p access.Principal, request []byt
 	if err != nil {
 		return nil, r.refused(org, source, max(1, head.Facts), err)
 	}
-	return r.draft(ctx, m, org, source, head, request)
+	return r.draft(ctx, m, org, source, head, request, hashed)
 }
 
 // admits says whether a request may be drafted now, and by which map.
@@ -132,7 +165,7 @@ func (r *Recorder) refused(org, source string, facts int, err error) error {
 	return err
 }
 
-func (r *Recorder) draft(ctx context.Context, m *expmap.Map, org, source string, head wire.Request, request []byte) (*ticket, error) {
+func (r *Recorder) draft(ctx context.Context, m *expmap.Map, org, source string, head wire.Request, request []byte, hashed bool) (*ticket, error) {
 	d, ok := r.drafts.Get().(*draft)
 	if !ok {
 		d = &draft{parts: make([]part, r.cfg.Partitions)}
@@ -144,7 +177,10 @@ func (r *Recorder) draft(ctx context.Context, m *expmap.Map, org, source string,
 		r.drafts.Put(d)
 	}()
 	t := newTicket(head.Facts)
-	now := r.clock()
+	now, check := r.clock(), r.admitter.Admit
+	if hashed {
+		check = r.admitter.AdmitHashed
+	}
 	refuse := func(i int, f *wire.Fact, why refusal) {
 		t.refusals = append(t.refusals, refusedAt{i, why})
 		id := ""
@@ -160,7 +196,7 @@ func (r *Recorder) draft(ctx context.Context, m *expmap.Map, org, source string,
 		}
 		// The first partition's buffer holds it until its identity tells where it belongs.
 		pt := &d.parts[0]
-		res := r.admitter.Admit(pt.data, m, source, head.ImportID, now, f)
+		res := check(pt.data, m, source, head.ImportID, now, f)
 		if res.Refusal != nil {
 			refuse(i, f, res.Refusal)
 			return nil

@@ -25,6 +25,9 @@ type Config struct {
 	ReserveShare float64       `yaml:"reserve_share"` // … or below this share of the disk
 	SpacePath    string        `yaml:"space_path"`    // folder whose disk is watched; empty: the data folder
 	SourceRate   int           `yaml:"source_rate"`   // most facts a second of one source; 0: no limit
+	PublicURL    string        `yaml:"public_url"`    // as webhooks' senders call this service; empty: as their requests say
+	// NativeSecrets names, by source, the file that holds the secret with which its system signs.
+	NativeSecrets map[string]string `yaml:"native_secrets"`
 }
 
 func defaults() Config {
@@ -86,7 +89,10 @@ func start(_ context.Context, env *host.Env) error {
 	env.Health("space", func(context.Context) error { return sp.admit() })
 	(&service{rec: rec, imports: newImports(env), log: env.Log}).register(env.GRPC)
 	RegisterMapService(env)
-	registerHTTP(env, rec, env.Guard)
+	d := registerHTTP(env, rec, env.Guard)
+	if err := startNatives(env, cfg, rec, hasher, sealer, d); err != nil {
+		return err
+	}
 	hatch, err := openHatch(env, rec)
 	if err != nil {
 		return err

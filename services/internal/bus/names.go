@@ -7,6 +7,7 @@ const (
 	StreamFact    = "TS_FACT"    // ts.fact.<organisation>.<partition>: recorded facts, one order
 	StreamParked  = "TS_PARKED"  // ts.parked.<stream>.<sequence>: messages that could not be processed
 	StreamRefused = "TS_REFUSED" // ts.refused.<organisation>.<source>: what ingest refused, the last of each source
+	StreamNative  = "TS_NATIVE"  // ts.native.<organisation>.<source>: events of native records, as they came
 	StreamMap     = "TS_MAP"     // ts.map.<organisation>: every version of every map
 
 	BucketKey    = "TS_KEY"    // hashes of API keys
@@ -23,6 +24,20 @@ const (
 	headerSequence = "Touchstone-Parked-Sequence"
 	headerReason   = "Touchstone-Parked-Reason"
 )
+
+// NativeSubject is the subject of a source's native events.
+func NativeSubject(organisation, source string) string {
+	return "ts.native." + organisation + "." + source
+}
+
+// NativeSource returns whose events a subject of TS_NATIVE carries; ok is false when it is none.
+func NativeSource(subject string) (organisation, source string, ok bool) {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 4 || parts[0] != "ts" || parts[1] != "native" {
+		return "", "", false
+	}
+	return parts[2], parts[3], true
+}
 
 // FactOrganisation returns the organisation of a subject of TS_FACT; "" when it is none.
 func FactOrganisation(subject string) string {

@@ -60,6 +60,9 @@ func ask(ctx context.Context, request func(context.Context) error) (err error) {
 	return err
 }
 
+// NativeKept is how long native events can be read again: what they amounted to is in TS_FACT.
+const NativeKept = 90 * 24 * time.Hour
+
 func streams() []jetstream.StreamConfig {
 	file := func(name, subject, about string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
@@ -71,10 +74,13 @@ func streams() []jetstream.StreamConfig {
 	}
 	refused := file(StreamRefused, "ts.refused.>", "what ingest refused, the last of each source")
 	refused.MaxMsgsPerSubject, refused.Discard = 256, jetstream.DiscardOld
+	native := file(StreamNative, "ts.native.*.*", "events of native records, as they came")
+	native.MaxAge = NativeKept
 	return []jetstream.StreamConfig{
 		file(StreamFact, "ts.fact.*.*", "recorded facts, in one order"),
 		file(StreamParked, "ts.parked.>", "messages that could not be processed"),
 		refused,
+		native,
 		file(StreamMap, "ts.map.*", "every version of every experience map"),
 	}
 }

@@ -70,7 +70,8 @@ func (r *reader) pump(ctx context.Context, it jetstream.MessagesContext, next ui
 		}
 	}
 	for {
-		m, err := it.Next()
+		// Stop alone does not reach an iterator that is being made anew while the bus comes back.
+		m, err := it.Next(jetstream.NextContext(ctx))
 		if ctx.Err() != nil {
 			return
 		}

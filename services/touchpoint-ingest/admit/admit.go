@@ -43,6 +43,7 @@ type scratch struct {
 	source string
 	now    time.Time
 	f      *wire.Fact
+	hashed bool // customer ids are keyed hashes already
 
 	content []byte // of the recorded content, with keyed hashes of texts where the sealed texts will stand
 	sealed  []byte // of the recorded content, as it is stored
@@ -70,12 +71,21 @@ type text struct {
 // Admit appends f to dst as recorded, or says why it is refused. now is when it was received. f is as its publisher of this
 // source sent it; importID is empty for live facts.
 func (a *Admitter) Admit(dst []byte, m *expmap.Map, source string, importID []byte, now time.Time, f *wire.Fact) Result {
+	return a.admit(dst, m, source, importID, now, f, false)
+}
+
+// AdmitHashed is Admit for a fact of our own making, whose customer id is its keyed hash in hexadecimal.
+func (a *Admitter) AdmitHashed(dst []byte, m *expmap.Map, source string, importID []byte, now time.Time, f *wire.Fact) Result {
+	return a.admit(dst, m, source, importID, now, f, true)
+}
+
+func (a *Admitter) admit(dst []byte, m *expmap.Map, source string, importID []byte, now time.Time, f *wire.Fact, hashed bool) Result {
 	s, ok := a.scratch.Get().(*scratch)
 	if !ok {
 		s = new(scratch)
 	}
 	defer a.scratch.Put(s)
-	*s = scratch{m: m, source: source, now: now, f: f, content: s.content[:0], sealed: s.sealed[:0], metrics: s.metrics[:0]}
+	*s = scratch{m: m, source: source, now: now, f: f, hashed: hashed, content: s.content[:0], sealed: s.sealed[:0], metrics: s.metrics[:0]}
 	if why := s.check(); why != nil {
 		return Result{Out: dst, Refusal: why}
 	}

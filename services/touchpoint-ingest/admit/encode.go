@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"encoding/hex"
 	"regexp"
 
 	"google.golang.org/protobuf/proto"
@@ -125,6 +126,11 @@ func (a *Admitter) person(s *scratch, b []byte, field int, kind byte, id []byte)
 	var h [seal.Size]byte
 	if len(id) == 0 {
 		return b, h
+	}
+	if s.hashed && kind == seal.Customer && len(id) == hex.EncodedLen(seal.Size) {
+		if _, err := hex.Decode(h[:], id); err == nil {
+			return appendBytes(b, field, h[:]), h
+		}
 	}
 	a.hasher.Hash(&h, s.m.Organisation, kind, id)
 	return appendBytes(b, field, h[:]), h

@@ -28,6 +28,7 @@ func (f *Format) Call(call string, events []Event, o Options) []Record {
 	slices.SortFunc(events, func(a, b Event) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID)) })
 	records := f.Records(call, events, o)
 	for i := range records {
+		records[i].Call = call
 		if records[i].Version == 0 {
 			records[i].Version = uint64(len(events))
 		}

@@ -107,6 +107,8 @@ type Problem struct {
 type Record struct {
 	// ID within the source, for ever the same for the same interaction.
 	ID string
+	// Call whose record it is; set by Format.Call.
+	Call string
 	// Version by the format's rule; 0 means the number of its call's events.
 	Version uint64
 	// Queue names what the customer met, in the system's own words: a feed's rules turn it into a touchpoint.

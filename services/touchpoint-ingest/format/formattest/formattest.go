@@ -179,53 +179,14 @@ func records(f *format.Format, deliveries []format.Delivery, o format.Options) s
 		if r.Answer != nil {
 			key = "a " + r.ID
 		}
-		if old, ok := newest[key]; !ok || r.Version > old.Version || r.Version == old.Version && Line(r) > Line(old) {
+		if old, ok := newest[key]; !ok || r.Version > old.Version || r.Version == old.Version && r.String() > old.String() {
 			newest[key] = r
 		}
 	}
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(newest)) {
-		b.WriteString(Line(newest[key]) + "\n")
-	}
-	return b.String()
-}
-
-// Line describes a record.
-func Line(r format.Record) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s v%d %s", r.ID, r.Version, r.OccurredAt.UTC().Format("2006-01-02T15:04:05.000Z"))
-	word := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, " %s=%q", name, value)
-		}
-	}
-	word("queue", r.Queue)
-	word("channel", r.Channel)
-	word("direction", r.Direction)
-	word("agent", r.Agent)
-	word("outcome", r.Outcome)
-	word("contact", r.Contact)
-	word("customer", r.Customer)
-	for _, m := range r.Measures {
-		if format.IsTime(m.Name) {
-			fmt.Fprintf(&b, " %s=%s", m.Name, m.Time)
-		} else {
-			fmt.Fprintf(&b, " %s=%d", m.Name, m.Count)
-		}
-	}
-	for _, k := range slices.Sorted(maps.Keys(r.Attributes)) {
-		word("attribute."+k, r.Attributes[k])
-	}
-	if a := r.Answer; a != nil {
-		fmt.Fprintf(&b, " answer=%v", a.Value)
-		word("question", a.Question)
-		word("interaction", a.Interaction)
-		word("text", a.Text)
-	}
-	word("note", r.Note)
-	word("implausible", r.Implausible)
-	if r.Retracted {
-		b.WriteString(" retracted")
+		r := newest[key]
+		b.WriteString(r.String() + "\n")
 	}
 	return b.String()
 }

@@ -720,7 +720,9 @@ type NativeEvent struct {
 	// Fields kept, by the system's own names.
 	Fields map[string]string `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Comment, sealed by the customer's key; empty where there is none.
-	SealedText    []byte `protobuf:"bytes,6,opt,name=sealed_text,json=sealedText,proto3" json:"sealed_text,omitempty"`
+	SealedText []byte `protobuf:"bytes,6,opt,name=sealed_text,json=sealedText,proto3" json:"sealed_text,omitempty"`
+	// Keyed hash of the customer whose comment it is, in hexadecimal; empty where unknown.
+	Customer      string `protobuf:"bytes,7,opt,name=customer,proto3" json:"customer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -797,6 +799,13 @@ func (x *NativeEvent) GetSealedText() []byte {
 	return nil
 }
 
+func (x *NativeEvent) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
+}
+
 var File_touchstone_ingest_v1_native_proto protoreflect.FileDescriptor
 
 const file_touchstone_ingest_v1_native_proto_rawDesc = "" +
@@ -853,7 +862,7 @@ const file_touchstone_ingest_v1_native_proto_rawDesc = "" +
 	"\vreceived_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"receivedAt\x12\x16\n" +
 	"\x06origin\x18\x03 \x01(\tR\x06origin\x129\n" +
-	"\x06events\x18\x04 \x03(\v2!.touchstone.ingest.v1.NativeEventR\x06events\"\x94\x02\n" +
+	"\x06events\x18\x04 \x03(\v2!.touchstone.ingest.v1.NativeEventR\x06events\"\xb0\x02\n" +
 	"\vNativeEvent\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\tR\x04call\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -861,7 +870,8 @@ const file_touchstone_ingest_v1_native_proto_rawDesc = "" +
 	"\x02at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12E\n" +
 	"\x06fields\x18\x05 \x03(\v2-.touchstone.ingest.v1.NativeEvent.FieldsEntryR\x06fields\x12\x1f\n" +
 	"\vsealed_text\x18\x06 \x01(\fR\n" +
-	"sealedText\x1a9\n" +
+	"sealedText\x12\x1a\n" +
+	"\bcustomer\x18\a \x01(\tR\bcustomer\x1a9\n" +
 	"\vFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x012\xdc\x02\n" +
