@@ -29,8 +29,8 @@ import (
 // publishes before it commits, so that a crash between the two publishes again, under the same identities and versions: a
 // fact depends on the set of its call's events alone.
 //
-// Its clock is the log: a call to which nothing came for unendedAfter is closed, and for forgetAfter forgotten. While calls
-// are open ticks keep the log's clock going.
+// Its clock is the log: a call to which nothing came for unendedAfter is closed, and once it has ended for forgetAfter
+// forgotten. While calls are open ticks keep the log's clock going.
 type assembler struct {
 	n    *natives
 	bus  *bus.Bus
@@ -41,7 +41,7 @@ type assembler struct {
 	mu      sync.Mutex // of open: ticks read it
 	store   fold.Store
 	calls   map[string]*openCall
-	open    map[string]int // calls not ended, by organisation and source
+	open    map[string]int // calls not closed, by organisation and source
 	now     time.Time      // of the log
 	looked  time.Time      // when calls were last looked through
 	changed map[string]*openCall
@@ -54,12 +54,14 @@ type openCall struct {
 	org, source, format, id string
 	events                  map[string]*ingestv1.NativeEvent
 	touched                 time.Time // when the last of them came, by the log
-	ended                   bool      // it has made a record
+	ended                   bool      // it has made a record, or was closed
+	closed                  bool      // asked what it amounts to if nothing more is heard of it
 }
 
 const (
 	unendedAfter = 6 * time.Hour
-	forgetAfter  = 48 * time.Hour
+	forgetAfter  = 48 * time.Hour // after it has ended
+	leaveAfter   = 30 * 24 * time.Hour
 	lookAfter    = time.Minute
 	tickAfter    = time.Minute
 )
@@ -100,9 +102,7 @@ func (a *assembler) Load(st fold.Store) error {
 		if f := a.n.format(c.format); f != nil {
 			c.ended = len(a.records(c, f, f.Records)) > 0
 		}
-		if !c.ended {
-			a.open[c.org+"\x00"+c.source]++
-		}
+		a.open[c.org+"\x00"+c.source]++ // closed again if need be: that changes nothing
 		return nil
 	})
 }
@@ -149,6 +149,10 @@ func (a *assembler) Apply(m fold.Message) error {
 		c.events[e.GetId()], c.touched = e, a.now
 		if f.Stateful {
 			a.changed[key] = c
+			if c.closed {
+				c.closed = false
+				a.open[org+"\x00"+source]++
+			}
 		}
 		if !touched[key] {
 			touched[key] = true
@@ -158,10 +162,7 @@ func (a *assembler) Apply(m fold.Message) error {
 	var doubts []string
 	for _, c := range order {
 		records := a.records(c, f, f.Records)
-		if len(records) > 0 && !c.ended && f.Stateful {
-			c.ended = true
-			a.open[org+"\x00"+source]--
-		}
+		c.ended = len(records) > 0
 		doubts = append(doubts, a.publish(c, records)...)
 	}
 	if len(doubts) > 0 {
@@ -230,15 +231,15 @@ func (a *assembler) look() {
 	a.looked = a.now
 	for key, c := range a.calls {
 		quiet := a.now.Sub(c.touched)
-		if f := a.n.format(c.format); !c.ended && quiet >= unendedAfter && f != nil {
-			if f.Unended != nil {
+		if f := a.n.format(c.format); !c.closed && quiet >= unendedAfter {
+			// Also of a call that has made a record: another stay of it may never have ended.
+			if f != nil && f.Unended != nil {
 				a.publish(c, a.records(c, f, f.Unended))
 			}
-			c.ended = true
+			c.closed = true
 			a.open[c.org+"\x00"+c.source]--
-			a.changed[key] = c
 		}
-		if quiet >= forgetAfter {
+		if c.ended && quiet >= forgetAfter || quiet >= leaveAfter {
 			delete(a.calls, key)
 			delete(a.changed, key)
 			a.gone = append(a.gone, []byte(key))

@@ -2,7 +2,10 @@ package state
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
+	"runtime"
+	"sync"
 
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
 )
@@ -49,8 +52,73 @@ func (s *State) keep(o *org, c context, x *contribution) {
 	s.deltaN++
 }
 
+// loader absorbs what is loaded beside its reading, on all cores: it is most of what a start after a crash takes. Each
+// touchpoint has one worker, so that its cells have one writer.
+type loader struct {
+	workers []chan loaded
+	spare   chan *group
+	done    sync.WaitGroup
+	found   []absorber
+}
+
+// loaded is what has gathered for a touchpoint.
+type loaded struct {
+	t      *touchpoint
+	groups map[int64]*group
+}
+
+func (s *State) startLoading() *loader {
+	n := runtime.GOMAXPROCS(0)
+	l := &loader{workers: make([]chan loaded, n), spare: make(chan *group, 1024), found: make([]absorber, n)}
+	for i := range l.workers {
+		work := make(chan loaded, 4)
+		l.workers[i] = work
+		l.done.Go(func() {
+			for x := range work {
+				for _, g := range x.groups {
+					l.found[i].group(s, x.t, g)
+					if g.empty() {
+						select {
+						case l.spare <- g:
+						default:
+						}
+					}
+				}
+			}
+		})
+	}
+	return l
+}
+
+func (l *loader) newGroup() *group {
+	select {
+	case g := <-l.spare:
+		return g
+	default:
+		return new(group)
+	}
+}
+
+func (l *loader) absorb(t *touchpoint) {
+	l.workers[int(t.sym)%len(l.workers)] <- loaded{t, t.groups}
+	t.groups = map[int64]*group{}
+}
+
+// end waits until everything is absorbed.
+func (l *loader) end(s *State) {
+	for _, work := range l.workers {
+		close(work)
+	}
+	l.done.Wait()
+	for i := range l.found {
+		s.collect(&l.found[i])
+	}
+}
+
 // loadDeltas takes in the deltas that cells of the store may lack. Absorbing tells, cell by cell, what each has already.
 func (s *State) loadDeltas() error {
+	s.loading = s.startLoading()
+	defer func() { s.loading = nil }()
 	err := s.store.Scan([]byte{keyDelta}, func(k, v []byte) error {
 		if len(k) != 9 {
 			return errBlock
@@ -72,7 +140,8 @@ func (s *State) loadDeltas() error {
 		return s.failed
 	})
 	s.absorbAll()
-	return err
+	s.loading.end(s)
+	return errors.Join(err, s.failed)
 }
 
 // kept reads the next contribution of a delta; its amounts are s.amounts.

@@ -87,6 +87,9 @@ func (s *State) pend(o *org, c context, x contribution) {
 }
 
 func (s *State) newGroup() *group {
+	if s.loading != nil {
+		return s.loading.newGroup()
+	}
 	if n := len(s.spare); n > 0 {
 		g := s.spare[n-1]
 		s.spare = s.spare[:n-1]
@@ -95,25 +98,52 @@ func (s *State) newGroup() *group {
 	return new(group)
 }
 
-// absorb adds a touchpoint's contributions to its cells: one series after the other, and in it one tier after the other.
+// absorb adds a touchpoint's contributions to its cells.
 func (s *State) absorb(t *touchpoint) {
 	if t.pending == 0 {
 		return
 	}
-	for minute, g := range t.groups {
-		s.absorbGroup(t, g)
-		delete(t.groups, minute)
-		g.all, g.attributes, g.amounts = g.all[:0], g.attributes[:0], g.amounts[:0]
-		if len(s.spare) < 1024 && cap(g.all) <= mostPending {
-			s.spare = append(s.spare, g)
+	if s.loading != nil {
+		s.loading.absorb(t)
+	} else {
+		for minute, g := range t.groups {
+			s.own.group(s, t, g)
+			delete(t.groups, minute)
+			if len(s.spare) < 1024 && g.empty() {
+				s.spare = append(s.spare, g)
+			}
 		}
+		s.collect(&s.own)
 	}
 	s.pending -= t.pending
 	t.pending, t.last = 0, nil
 }
 
-func (s *State) absorbGroup(t *touchpoint, g *group) {
-	touched, starts := s.touched[:0], s.starts[:0]
+// empty empties the group; it reports whether its room is worth keeping.
+func (g *group) empty() bool {
+	g.all, g.attributes, g.amounts = g.all[:0], g.attributes[:0], g.amounts[:0]
+	return cap(g.all) <= mostPending
+}
+
+// absorber adds contributions to cells. Of a touchpoint one does so at a time; of the state it only reads what does not
+// change meanwhile.
+type absorber struct {
+	touched []*series // scratch
+	starts  []uint32  // scratch
+	cells   uint64    // made
+	failed  error
+}
+
+// collect takes over what an absorber has found.
+func (s *State) collect(a *absorber) {
+	s.counts.Cells += a.cells
+	s.failed = errors.Join(s.failed, a.failed)
+	a.cells, a.failed = 0, nil
+}
+
+// group adds a group's contributions: one series after the other, and in it one tier after the other.
+func (a *absorber) group(s *State, t *touchpoint, g *group) {
+	touched, starts := a.touched[:0], a.starts[:0]
 	attribute, amount := uint32(0), uint32(0)
 	for i := range g.all {
 		x := &g.all[i]
@@ -140,7 +170,7 @@ func (s *State) absorbGroup(t *touchpoint, g *group) {
 	for _, sr := range touched {
 		sr.epoch = s.epoch
 		for tier := range tiers {
-			b := s.block(sr, tier, g.buckets[tier])
+			b := a.block(s, sr, tier, g.buckets[tier])
 			if b == nil {
 				continue
 			}
@@ -152,7 +182,7 @@ func (s *State) absorbGroup(t *touchpoint, g *group) {
 		}
 		sr.came = sr.came[:0]
 	}
-	s.touched, s.starts = touched, starts
+	a.touched, a.starts = touched, starts
 }
 
 func (s *State) absorbAll() { s.absorbSome(s.pending) }
@@ -201,7 +231,7 @@ func (x *contribution) add(b *block, amounts []amount) {
 }
 
 // block returns the block of a bucket, open and noted as changed; nil when its tier no longer holds it.
-func (s *State) block(sr *series, tier Tier, bucket int64) *block {
+func (a *absorber) block(s *State, sr *series, tier Tier, bucket int64) *block {
 	if bucket < s.horizons[tier] {
 		return nil
 	}
@@ -209,10 +239,10 @@ func (s *State) block(sr *series, tier Tier, bucket int64) *block {
 	n := len(bs.blocks)
 	b := bs.get(bucket)
 	if len(bs.blocks) != n {
-		s.counts.Cells++
+		a.cells++
 	}
 	if err := b.open(); err != nil {
-		s.failed = errors.Join(fold.ErrStore, err)
+		a.failed = errors.Join(fold.ErrStore, err)
 		return nil
 	}
 	if !b.dirty {

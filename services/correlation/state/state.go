@@ -104,14 +104,14 @@ type State struct {
 	credit  int           // towards the next turn, in parts of a cycle
 	pending int           // contributions not absorbed yet
 	spare   []*group
-	touched []*series // scratch of absorbing
-	starts  []uint32  // scratch of absorbing
-	delta   []byte    // of the next flush
-	deltaAt int64     // time of the last contribution in it
-	deltaN  int       // contributions in it
-	empty   []place   // cells that are empty in the store
-	flushes uint64    // number of the last flush
-	oldest  uint64    // number of the oldest delta that may be in the store
+	own     absorber
+	loading *loader // while deltas are loaded
+	delta   []byte  // of the next flush
+	deltaAt int64   // time of the last contribution in it
+	deltaN  int     // contributions in it
+	empty   []place // cells that are empty in the store
+	flushes uint64  // number of the last flush
+	oldest  uint64  // number of the oldest delta that may be in the store
 	history []fold.Pair
 	removed [][]byte
 	changed chan struct{}

@@ -19,6 +19,7 @@ func Commands() []*cobra.Command {
 		checkCommand, applyCommand, importCommand, retractCommand,
 		scoresCommand, watchCommand, seriesCommand, explainCommand, eventCommand,
 		statusCommand, verifyCommand, rebuildCommand, parkedCommand, refusedCommand,
+		formatsCommand, rehearseCommand, tailCommand,
 		backupCommand, restoreCommand, keysCommand, simulateCommand,
 	}
 	commands := make([]*cobra.Command, 0, len(build))

@@ -21,6 +21,7 @@ type session struct {
 	*options
 	conn     *grpc.ClientConn
 	ingest   ingestv1.IngestServiceClient
+	native   ingestv1.NativeServiceClient
 	maps     mapv1.MapServiceClient
 	scores   scorev1.ScoreServiceClient
 	admin    adminv1.AdminServiceClient
@@ -71,7 +72,7 @@ func (o *options) open(c *cobra.Command) (*session, error) {
 	}
 	return &session{
 		options: o, conn: conn, in: c.InOrStdin(), out: c.OutOrStdout(), err: c.ErrOrStderr(),
-		ingest: ingestv1.NewIngestServiceClient(conn), maps: mapv1.NewMapServiceClient(conn),
+		ingest: ingestv1.NewIngestServiceClient(conn), native: ingestv1.NewNativeServiceClient(conn), maps: mapv1.NewMapServiceClient(conn),
 		scores: scorev1.NewScoreServiceClient(conn), admin: adminv1.NewAdminServiceClient(conn),
 	}, nil
 }

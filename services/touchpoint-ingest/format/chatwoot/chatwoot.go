@@ -1,0 +1,217 @@
+// Package chatwoot reads the webhooks of Chatwoot: conversation_created, conversation_updated and
+// conversation_status_changed, which hold the conversation as it stands, and message_updated, when the message is the
+// question after satisfaction (input_csat) and the customer has answered it. A delivery holds one event, an array, or one
+// a line.
+//
+// A conversation is one record (a contact), from the moment that it is resolved. Is it opened again, the event that says so
+// gives the same record with the attribute status "reopened". Its wait is the time to the first reply; where there was none,
+// or the version does not tell, the outcome is unknown. By mail that may take days: there alone up to 31 days are plausible.
+// A rating is one answer, to the question "csat", by the id of the message that asked, about its conversation.
+//
+// The version is the newest time of change that the payload names (updated_at of conversation and message, and the last
+// activity, which is all that old versions tell), in microseconds; the highest holds.
+//
+// Messages, contacts and events of the widget are not read: they measure nothing, and their text is the customer's. Labels
+// and custom attributes are not either: they are free text, or may be.
+//
+// Newer versions sign their webhooks; older ones never do, and then the request's own key is all there is: leave the
+// source's secret out.
+package chatwoot
+
+import (
+	"strings"
+	"time"
+
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+)
+
+// Format returns the format.
+func Format() *format.Format {
+	return &format.Format{Name: "chatwoot", Title: "Chatwoot conversations and satisfaction", Parse: parse, Records: records, Verify: verify}
+}
+
+// body is an event: its name beside the fields of what it is about.
+type body struct {
+	Event word `json:"event"`
+	conversation
+	Changes []struct {
+		Status struct {
+			Previous word `json:"previous_value"`
+		} `json:"status"`
+	} `json:"changed_attributes"`
+
+	// Of messages.
+	ContentType  word          `json:"content_type"`
+	Conversation *conversation `json:"conversation"`
+	Content      struct {
+		Submitted struct {
+			CSAT struct {
+				Rating  word `json:"rating"`
+				Comment word `json:"feedback_message"`
+			} `json:"csat_survey_response"`
+		} `json:"submitted_values"`
+	} `json:"content_attributes"`
+	Inbox   party `json:"inbox"`
+	Contact party `json:"contact"`
+}
+
+// conversation as it stood. Its id counts within the account.
+type conversation struct {
+	ID           word `json:"id"`
+	Status       word `json:"status"`
+	Channel      word `json:"channel"`
+	InboxID      word `json:"inbox_id"`
+	Priority     word `json:"priority"`
+	CreatedAt    word `json:"created_at"`
+	UpdatedAt    word `json:"updated_at"`
+	LastActivity word `json:"last_activity_at"`
+	Timestamp    word `json:"timestamp"`
+	FirstReply   word `json:"first_reply_created_at"`
+	Meta         struct {
+		Sender   party `json:"sender"`
+		Assignee party `json:"assignee"`
+		Team     party `json:"team"`
+	} `json:"meta"`
+}
+
+// party is a contact, an agent, a team or an inbox.
+type party struct {
+	ID         word `json:"id"`
+	Name       word `json:"name"`
+	Identifier word `json:"identifier"`
+	Email      word `json:"email"`
+	Phone      word `json:"phone_number"`
+}
+
+func parse(d format.Delivery, o format.Options) format.Parsed {
+	var p format.Parsed
+	for _, doc := range documents(d.Body) {
+		var b body
+		if err := decode(doc.raw, &b); err != nil {
+			p.Problems = append(p.Problems, format.Problem{Line: doc.line, Message: "It is no JSON.", Remedy: "Send what Chatwoot sent, as it came."})
+			continue
+		}
+		r := reader{Parsed: &p, o: o, line: doc.line}
+		switch event := string(b.Event); {
+		case event == "":
+			r.problem("event", "It does not name its event.", "Send what Chatwoot sent, as it came.")
+		case strings.HasPrefix(event, "conversation_") && b.Status != "":
+			r.conversation(&b)
+		case event == "message_updated" && b.ContentType == "input_csat":
+			r.rating(&b)
+		default:
+			p.Ignore(event)
+		}
+	}
+	return p
+}
+
+// reader reads one event.
+type reader struct {
+	*format.Parsed
+	o    format.Options
+	line int
+}
+
+func (r *reader) problem(field, message, remedy string) {
+	r.Problems = append(r.Problems, format.Problem{Line: r.line, Field: field, Message: message, Remedy: remedy})
+}
+
+// newest returns the newest of the times that are told.
+func (r *reader) newest(all ...word) (at time.Time, ok bool) {
+	for _, w := range all {
+		if t, read := when(w, r.o.Zone); read && t.After(at) {
+			at, ok = t, true
+		}
+	}
+	return at, ok
+}
+
+func (r *reader) conversation(b *body) {
+	c := &b.conversation
+	status := strings.ToLower(string(c.Status))
+	if status != "resolved" {
+		reopened := false
+		for _, x := range b.Changes {
+			reopened = reopened || strings.EqualFold(string(x.Status.Previous), "resolved")
+		}
+		if !reopened {
+			r.Ignore(string(b.Event) + " while not resolved")
+			return
+		}
+		status = "reopened"
+	}
+	if c.ID == "" {
+		r.problem("id", "The conversation has no id.", "Send what Chatwoot sent, as it came.")
+		return
+	}
+	created, ok := when(c.CreatedAt, r.o.Zone)
+	if !ok {
+		r.problem("created_at", "The conversation does not say when it was created.", "Send what Chatwoot sent, as it came; where its version does not tell, a newer one does.")
+		return
+	}
+	changed, _ := r.newest(c.UpdatedAt, c.LastActivity, c.Timestamp, c.CreatedAt)
+	f := r.fields(c, b)
+	f["created_at"], f["status"] = created.Format(time.RFC3339Nano), status
+	if reply, ok := when(c.FirstReply, r.o.Zone); ok {
+		f["first_reply_created_at"] = reply.Format(time.RFC3339Nano)
+	}
+	r.Events = append(r.Events, identified(format.Event{Call: identity(string(c.ID)), Name: "conversation", At: changed, Fields: f}, r.o))
+}
+
+func (r *reader) rating(b *body) {
+	given := b.Content.Submitted.CSAT
+	if given.Rating == "" {
+		r.Ignore("message_updated without a rating")
+		return
+	}
+	v := string(given.Rating)
+	if len(v) != 1 || v < "1" || v > "5" {
+		r.problem("rating", "The rating is none of 1 to 5.", "Find out what the customer was shown.")
+		return
+	}
+	c := b.Conversation
+	if c == nil || c.ID == "" || b.ID == "" {
+		r.problem("conversation.id", "The rating does not say of which conversation it is, or of which message.", "Send what Chatwoot sent, as it came.")
+		return
+	}
+	changed, ok := r.newest(b.UpdatedAt, b.CreatedAt, c.UpdatedAt, c.LastActivity, c.Timestamp)
+	if !ok {
+		r.problem("created_at", "The rating does not say when it was asked for.", "Send what Chatwoot sent, as it came.")
+		return
+	}
+	about, ok := when(c.CreatedAt, r.o.Zone)
+	if !ok {
+		if about, ok = when(b.CreatedAt, r.o.Zone); !ok {
+			about = changed
+		}
+	}
+	f := r.fields(c, b)
+	delete(f, "priority")
+	f["conversation"], f["rating"], f["created_at"] = identity(string(c.ID)), v, about.Format(time.RFC3339Nano)
+	e := format.Event{Call: identity("csat:" + string(b.ID)), Name: "csat", At: changed, Fields: f, Text: comment(given.Comment)}
+	if e.Text != "" {
+		e.Customer = f["contact"]
+	}
+	r.Events = append(r.Events, identified(e, r.o))
+}
+
+// fields are those that conversations and ratings have in common.
+func (r *reader) fields(c *conversation, b *body) map[string]string {
+	f := map[string]string{
+		"inbox": first(c.InboxID, b.Inbox.ID), "channel": string(c.Channel), "priority": strings.ToLower(string(c.Priority)),
+		"team": first(c.Meta.Team.Name, c.Meta.Team.ID), "assignee": first(c.Meta.Assignee.Name, c.Meta.Assignee.ID),
+	}
+	for _, who := range []party{c.Meta.Sender, b.Contact} {
+		// What other systems know a customer by comes first.
+		if id := first(who.Identifier, word(strings.ToLower(string(who.Email))), who.Phone); id != "" {
+			f["contact"] = r.o.Person(id)
+			break
+		}
+		if who.ID != "" {
+			f["contact"] = r.o.Person("chatwoot:" + string(who.ID))
+			break
+		}
+	}
+	return f
+}

@@ -1,0 +1,218 @@
+// Package genesysevent reads the detail events of Genesys Cloud's conversations (v2.detail.events.conversation.{id}.…), as
+// EventBridge sends them or as notifications: one object, several after each other, an array, or the envelopes of a queue.
+// They come in any order.
+//
+// A record of ours is one conversation, the whole contact, as in the analytics detail; its queue is that of the first ACD
+// session, its version the number of events. It is given once every customer's session has ended (customer.end) and so has
+// every session of ACD and agents that was begun; after-contact work (acw) comes later and makes a version of its own.
+//
+//   - Answered: a user.end with interactingDurationMs above 0, or an acd.end with ANSWERED. Accepting a callback is neither.
+//   - Callback: no agent, and a callback was asked for. Abandoned: acdOutcome ABANDON. LeftOther: FLOW_OUT, or voicemail.
+//     Conversations that met no queue and no agent have no outcome.
+//
+// Wait is connectedDurationMs of the ACD sessions up to the first answer, without callbacks; Ring, Talk and Hold are
+// alertingDurationMs, interactingDurationMs and heldDurationMs of agents' sessions (interacting is without held); ACW is
+// wrapupDurationMs; IVR is connectedDurationMs of inbound flows.
+//
+// Not read: attributes, contact, outbound, flow.outcome, flow.start, wrapup (acw says the same), voicemail.start, and topics
+// that come in future; wrapupNotes, subjects, names. Numbers, addresses and externalContactId become the customer.
+package genesysevent
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+)
+
+// Format returns the format.
+func Format() *format.Format {
+	return &format.Format{
+		Name: "genesys-event", Title: "Genesys Cloud conversation events", Parse: parse, Records: records, Unended: unended, Stateful: true,
+	}
+}
+
+func parse(d format.Delivery, o format.Options) format.Parsed {
+	r := &reader{o: o}
+	r.values(d.Body, 1, func(raw []byte, line int) { r.unwrap(raw, line, 0) })
+	return r.Parsed
+}
+
+// topics begin with this, then comes the conversation, then what happened.
+const topics = "v2.detail.events.conversation."
+
+// read are the ends of the topics that are.
+var read = []string{"customer.start", "customer.end", "acd.start", "acd.end", "user.start", "user.end", "acw", "flow.end", "voicemail.end"}
+
+// notification is an event as it is notified; EventBridge has it in detail.
+type notification struct {
+	TopicName text
+	EventBody json.RawMessage
+	Timestamp text
+}
+
+// body holds what is read of an event.
+type body struct {
+	EventTime         text
+	ConversationID    text `json:"conversationId"`
+	ParticipantID     text `json:"participantId"`
+	SessionID         text `json:"sessionId"`
+	QueueID           text `json:"queueId"`
+	DivisionID        text `json:"divisionId"`
+	UserID            text `json:"userId"`
+	AnsweredUserID    text `json:"answeredUserId"`
+	ExternalContactID text `json:"externalContactId"`
+
+	MediaType, MessageType, Direction, DisconnectType, AcdOutcome, FlowType, WrapupCode text
+	ANI, DNIS, AddressFrom, AddressTo                                                   text
+
+	InteractingDurationMs, HeldDurationMs, AlertingDurationMs, ConnectedDurationMs, WrapupDurationMs text
+
+	ConversationExternalContactIDs []text `json:"conversationExternalContactIds"`
+}
+
+// event reads one event: an envelope of EventBridge, or a notification.
+func (r *reader) event(raw []byte, line int) {
+	var n notification
+	var envelope struct {
+		DetailType text `json:"detail-type"`
+		Detail     *notification
+	}
+	err := json.Unmarshal(raw, &envelope)
+	if err == nil && envelope.Detail == nil {
+		envelope.Detail, err = &n, json.Unmarshal(raw, &n)
+	}
+	if err != nil {
+		r.problem(line, "detail", "This has another shape than in an event.", "Send events as they were delivered.")
+		return
+	}
+	n = *envelope.Detail
+	for _, t := range []text{envelope.DetailType, n.TopicName} {
+		if t != "" && !strings.HasPrefix(strings.ToLower(string(t)), topics) {
+			r.Ignore(name(t))
+			return
+		}
+	}
+	topic := strings.ToLower(string(cmp.Or(n.TopicName, envelope.DetailType)))
+	i := slices.IndexFunc(read, func(kind string) bool { return strings.HasSuffix(topic, "."+kind) })
+	switch _, rest, _ := strings.Cut(strings.TrimPrefix(topic, topics), "."); {
+	case rest == "":
+		r.problem(line, "topicName", "An event without the topic that says what happened.", "Send events as they were delivered.")
+		return
+	case i < 0:
+		r.Ignore(name(text(topics + "{id}." + rest)))
+		return
+	}
+	kind := read[i]
+	var b body
+	if err := json.Unmarshal(n.EventBody, &b); err != nil || b.ConversationID == "" {
+		r.problem(line, "eventBody", "An event without a body that names the conversation.", "Send events as they were delivered.")
+		return
+	}
+	if b.SessionID = cmp.Or(b.SessionID, b.ParticipantID); b.SessionID == "" {
+		r.problem(line, "sessionId", "An event that does not say whose it is.", "Send events as they were delivered.")
+		return
+	}
+	at, ok := when(string(cmp.Or(b.EventTime, n.Timestamp)), r.o.Zone)
+	if !ok || at.IsZero() {
+		r.problem(line, "eventTime", "This is no time.", "Send times as the system writes them: 1772438400000.")
+		return
+	}
+	k := &kept{reader: r, line: line, fields: map[string]string{}}
+	k.keep(kind, &b)
+	r.Events = append(r.Events, format.Event{
+		Call: safe(b.ConversationID), ID: kind + " " + at.UTC().Format("20060102T150405.000") + " " + digest(k.fields), Name: kind, At: at, Fields: k.fields,
+	})
+}
+
+// keep keeps what is used of an event.
+func (k *kept) keep(kind string, b *body) {
+	lower := func(t text) text { return text(strings.ToLower(string(t))) }
+	k.text("sessionId", b.SessionID)
+	k.text("mediaType", channel(b))
+	if lower(b.MediaType) == "callback" {
+		k.text("callback", "asked for")
+	}
+	k.text("direction", lower(b.Direction))
+	part, _, _ := strings.Cut(kind, ".")
+	switch part {
+	case "customer":
+		k.text("disconnectType", lower(b.DisconnectType))
+		for _, id := range append([]text{b.ExternalContactID}, b.ConversationExternalContactIDs...) {
+			if id != "" {
+				k.text("externalContactId", text(k.o.Person(string(id))))
+				break
+			}
+		}
+		who := cmp.Or(b.ANI, b.AddressFrom)
+		if lower(b.Direction) == "outbound" {
+			who = cmp.Or(b.DNIS, b.AddressTo)
+		}
+		k.text("address", text(k.o.Person(address(string(who)))))
+		k.number("interactingDurationMs", b.InteractingDurationMs)
+	case "acd":
+		k.text("queueId", b.QueueID)
+		k.text("divisionId", b.DivisionID)
+		k.text("acdOutcome", text(strings.ToUpper(string(b.AcdOutcome))))
+		k.text("answeredUserId", b.AnsweredUserID)
+		k.number("connectedDurationMs", b.ConnectedDurationMs)
+	case "user":
+		k.text("queueId", b.QueueID)
+		k.text("userId", b.UserID)
+		k.text("disconnectType", lower(b.DisconnectType))
+		k.number("interactingDurationMs", b.InteractingDurationMs)
+		k.number("heldDurationMs", b.HeldDurationMs)
+		k.number("alertingDurationMs", b.AlertingDurationMs)
+	case "acw":
+		k.text("wrapupCode", b.WrapupCode)
+		k.number("wrapupDurationMs", b.WrapupDurationMs)
+	case "flow":
+		k.text("flowType", lower(b.FlowType))
+		k.number("connectedDurationMs", b.ConnectedDurationMs)
+	}
+}
+
+// channel in neutral terms.
+func channel(b *body) text {
+	media, kind := strings.ToLower(string(b.MediaType)), strings.ToLower(string(b.MessageType))
+	switch {
+	case media == "callback":
+		return "voice"
+	case media != "message":
+		return text(media)
+	case kind == "sms":
+		return "sms"
+	case kind == "webmessaging":
+		return "chat"
+	case kind == "facebook" || kind == "twitter" || kind == "instagram" || kind == "whatsapp" || kind == "line" || kind == "apple":
+		return "social"
+	}
+	return text(media)
+}
+
+// address is a number or address without how it was reached.
+func address(s string) string {
+	s = strings.ToLower(s)
+	if scheme, rest, ok := strings.Cut(s, ":"); ok && (scheme == "tel" || scheme == "sip" || scheme == "sips") {
+		s, _, _ = strings.Cut(rest, ";")
+		if scheme != "tel" {
+			s, _, _ = strings.Cut(s, "@")
+		}
+	}
+	switch s {
+	case "anonymous", "unknown", "private", "restricted", "unavailable":
+		return ""
+	}
+	return s
+}
+
+// name is what may be said of a thing that is passed by: a topic, not what somebody wrote.
+func name(t text) string {
+	s := strings.ToLower(string(t))
+	if s == "" || len(s) > 100 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._{}") != "" {
+		return "unknown"
+	}
+	return s
+}

@@ -1,0 +1,116 @@
+package zendesk
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+)
+
+// rating is a satisfaction rating, within its ticket or by itself.
+type rating struct {
+	TicketID    word `json:"ticket_id"`
+	Score       word `json:"score"`
+	Comment     word `json:"comment"`
+	CreatedAt   word `json:"created_at"`
+	UpdatedAt   word `json:"updated_at"`
+	GroupID     word `json:"group_id"`
+	AssigneeID  word `json:"assignee_id"`
+	RequesterID word `json:"requester_id"`
+}
+
+// response is a survey response, of which the API tells.
+type response struct {
+	ID       word `json:"id"`
+	Survey   word `json:"survey_id"`
+	Subjects []struct {
+		ID   word `json:"id"`
+		Type word `json:"type"`
+		ZRN  word `json:"zrn"`
+	} `json:"subjects"`
+	Responder word `json:"responder_id"`
+	Answers   []struct {
+		Type      word `json:"type"`
+		Rating    word `json:"rating"`
+		Value     word `json:"value"`
+		CreatedAt word `json:"created_at"`
+		UpdatedAt word `json:"updated_at"`
+	} `json:"answers"`
+}
+
+// rating takes a rating of a ticket in.
+func (r *reader) rating(x *rating, t *ticket) {
+	score := strings.ToLower(string(x.Score))
+	question, value := "satisfaction", ""
+	switch {
+	case strings.HasPrefix(score, "good"):
+		value = "1"
+	case strings.HasPrefix(score, "bad"):
+		value = "0"
+	case score == "" || strings.HasSuffix(score, "offered"): // offered, unoffered: not answered
+		r.Ignore("rating not given")
+		return
+	default:
+		if _, err := strconv.ParseUint(score, 10, 16); err != nil {
+			r.problem("satisfaction_rating.score", "The score is neither good nor bad nor a number.", "Send the score as the API names it, not as it is translated.")
+			return
+		}
+		question, value = "rating", score
+	}
+	r.answer(t, question, value, first(x.UpdatedAt, x.CreatedAt, t.UpdatedAt), first(x.CreatedAt, t.CreatedAt, x.UpdatedAt, t.UpdatedAt), x.Comment)
+}
+
+// response takes a survey response about a ticket in.
+func (r *reader) response(x *response) {
+	var t ticket
+	for _, s := range x.Subjects {
+		if strings.EqualFold(string(s.Type), "ticket") || strings.HasPrefix(string(s.ZRN), "zen:ticket:") {
+			t.ID = word(first(s.ID, word(strings.TrimPrefix(string(s.ZRN), "zen:ticket:"))))
+		}
+	}
+	t.RequesterID = x.Responder
+	var rated, text, created, updated word
+	for _, a := range x.Answers {
+		switch strings.ToLower(string(a.Type)) {
+		case "rating_scale":
+			rated, created, updated = a.Rating, a.CreatedAt, a.UpdatedAt
+		case "open_ended":
+			text = a.Value
+		}
+	}
+	if rated == "" {
+		r.Ignore("survey response without a rating")
+		return
+	}
+	if _, err := strconv.ParseUint(string(rated), 10, 16); err != nil {
+		r.problem("survey_response.answers.rating", "The rating is no number.", "Send the rating's points.")
+		return
+	}
+	r.answer(&t, "rating", string(rated), first(updated, created), first(created, updated), text)
+}
+
+func (r *reader) answer(t *ticket, question, value, updated, created string, text word) {
+	if t.ID == "" {
+		r.problem("ticket_id", "The rating does not say whose it is.", "Send the id of the ticket with its rating.")
+		return
+	}
+	changed, ok := when(word(updated), r.o.Zone)
+	if !ok {
+		r.problem("updated_at", "The rating does not say when it was given.", "Send updated_at with the rating, as ISO 8601.")
+		return
+	}
+	about, ok := when(word(created), r.o.Zone)
+	if !ok {
+		about = changed
+	}
+	f := r.fields(t)
+	delete(f, "priority")
+	delete(f, "type")
+	f["ticket"], f["question"], f["value"], f["created_at"] = identity(string(t.ID)), question, value, about.Format(time.RFC3339Nano)
+	e := format.Event{Call: "rating:" + identity(string(t.ID)), Name: "rating", At: changed, Fields: f, Text: comment(text)}
+	if e.Text != "" {
+		e.Customer = f["requester"]
+	}
+	r.Events = append(r.Events, identified(e, r.o))
+}
