@@ -56,6 +56,7 @@ type gateway struct {
 	nats   *embedded.Server
 	conn   *grpc.ClientConn
 	client ingestv1.IngestServiceClient
+	http   string
 }
 
 // open starts it. environ are settings, as "TOUCHSTONE_INGEST_PARTITIONS=8".
@@ -77,7 +78,7 @@ func open(t testing.TB, environ ...string) *gateway {
 	ready, ended := make(chan host.Addresses, 1), make(chan error, 1)
 	go func() {
 		ended <- host.Run(running, host.Options{
-			GRPC: "127.0.0.1:0", DataDir: t.TempDir(), Bus: s.bus, Config: cfg, Log: slog.New(slog.DiscardHandler), Telemetry: telemetry,
+			GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", DataDir: t.TempDir(), Bus: s.bus, Config: cfg, Log: slog.New(slog.DiscardHandler), Telemetry: telemetry,
 			Ready: func(a host.Addresses) { ready <- a },
 		}, Unit())
 	}()
@@ -96,6 +97,7 @@ func open(t testing.TB, environ ...string) *gateway {
 	case <-ctx.Done():
 		t.Fatal("it does not start")
 	}
+	s.http = at.HTTP
 	if s.conn, err = grpc.NewClient(at.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +147,12 @@ func (s *gateway) as(role adminv1.KeyRole, organisation, source string) context.
 	}
 	s.t.Fatal("the key is not known")
 	return nil
+}
+
+// authorization returns what a context made by as sends.
+func authorization(ctx context.Context) string {
+	md, _ := metadata.FromOutgoingContext(ctx)
+	return md.Get("authorization")[0]
 }
 
 func (s *gateway) acd() context.Context {

@@ -59,28 +59,31 @@ func plainJSON(body []byte) []byte {
 	if strings.HasPrefix(s, "{") || strings.HasPrefix(s, "[") {
 		return []byte(s)
 	}
+	if strings.HasPrefix(s, "cdr=") && strings.Contains(s, "\ncdr=") { // a file of forms
+		var all []byte
+		for one := range strings.SplitSeq(s[len("cdr="):], "\ncdr=") {
+			all = append(append(all, plainJSON([]byte("cdr="+one))...), '\n')
+		}
+		return all
+	}
 	if at := strings.Index("&"+s, "&cdr="); at >= 0 {
 		s = s[at+len("cdr="):]
 		if !strings.HasPrefix(s, "{") {
 			s, _, _ = strings.Cut(s, "&")
 		}
 	}
-	for _, undo := range []func(string) (string, error){
-		func(s string) (string, error) { return s, nil }, url.PathUnescape, url.QueryUnescape, unbase64,
-		func(s string) (string, error) {
-			if u, err := url.PathUnescape(s); err == nil {
-				s = u
-			}
-			return unbase64(s)
-		},
-	} {
-		// A byte that no encoder changes tells one writing from the other: records are objects.
-		if t, err := undo(s); err == nil && json.Valid([]byte(t)) && strings.HasPrefix(strings.TrimSpace(t), "{") {
-			return []byte(t)
-		}
+	if strings.HasPrefix(s, "{") {
+		return []byte(s)
 	}
-	if u, err := url.PathUnescape(s); err == nil {
+	if u, err := url.QueryUnescape(s); err == nil && strings.HasPrefix(u, "{") {
 		return []byte(u)
+	}
+	u := s
+	if strings.Contains(s, "%") {
+		u, _ = url.PathUnescape(s)
+	}
+	if t, err := unbase64(u); err == nil && strings.HasPrefix(strings.TrimSpace(t), "{") {
+		return []byte(t)
 	}
 	return []byte(s)
 }

@@ -9,6 +9,8 @@
 //
 // Version: the number of legs known of the call. Of two records of one leg the one that ended later holds.
 //
+// Calls between users (call_direction local, or from and to an extension, without a queue) are passed by.
+//
 // Not read: duration and billsec (they count menus and queues as talk), IVR (nothing tells menus from an earlier queue), names,
 // app_log, and the free text of transfer_history, which holds telephone numbers.
 package freeswitchcdr
@@ -90,7 +92,10 @@ func read(p *format.Parsed, line int, l leg, o format.Options) {
 	}
 	keep("hold_events", strings.Join(digits(l.of("hold_events")), " "))
 	keep("transfer_history", transfers(l.of("transfer_history")))
-	l.parties(e.Name, keep, o)
+	if !l.parties(e.Name, keep, o) {
+		p.Ignore("local call")
+		return
+	}
 
 	e.At = e.time("end_uepoch")
 	for _, name := range []string{"start_uepoch", "cc_queue_joined_epoch"} {
@@ -123,10 +128,11 @@ func unreadable(problems []format.Problem) string {
 
 // parties keeps who was met. Telephone numbers of others than the organisation become hashes.
 //
-// FreeSWITCH's direction is the switch's, not the organisation's: a call that a logged-in user makes is "inbound".
-func (l leg) parties(name string, keep func(name, value string), o format.Options) {
+// FreeSWITCH's direction is the switch's, not the organisation's: a call that a logged-in user makes is "inbound". It
+// returns false for a call between users, which meets no customer.
+func (l leg) parties(name string, keep func(name, value string), o format.Options) bool {
 	if name == bLeg {
-		return
+		return true
 	}
 	direction := strings.ToLower(l.of("call_direction"))
 	if direction == "" {
@@ -135,17 +141,26 @@ func (l leg) parties(name string, keep func(name, value string), o format.Option
 			direction = "outbound"
 		}
 	}
-	keep("direction", direction)
 	caller := first(l.profile["caller_id_number"], l.profile["ani"], l.of("caller_id_number"), l.of("sip_from_user"))
 	dialled := first(l.profile["destination_number"], l.of("destination_number"), l.of("sip_req_user"))
+	keep("direction", direction)
 	switch direction {
+	case "local":
+		return l.of("cc_queue") != ""
 	case "inbound":
 		keep("caller_id_number", person(caller, o))
 		keep("destination_number", dialled)
 	case "outbound":
+		if l.of("user_name") != "" && len(caller) <= extension && len(dialled) <= extension && l.of("cc_queue") == "" {
+			return false
+		}
 		keep("destination_number", person(dialled, o))
 	}
+	return true
 }
+
+// extension is the most digits that a user's own number has.
+const extension = 5
 
 // person hashes a telephone number; that of a caller who hides it is nobody's.
 func person(number string, o format.Options) string {

@@ -57,6 +57,15 @@ func TestEveryWritingGivesTheSame(t *testing.T) {
 	}
 }
 
+func TestFileOfForms(t *testing.T) {
+	one, two := `{"variables":{"uuid":"a","start_epoch":"1772438400"}}`, `{"variables":{"uuid":"b","start_epoch":"1772438400"}}`
+	body := "cdr=" + url.PathEscape(one) + "\ncdr=" + base64.StdEncoding.EncodeToString([]byte(two)) + "\n"
+	p := Format().Parse(format.Delivery{Body: []byte(body)}, formattest.Options(t))
+	if len(p.Events) != 2 || len(p.Problems) != 0 {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestUnended(t *testing.T) {
 	o := formattest.Options(t)
 	for _, c := range []struct{ name, body, want string }{

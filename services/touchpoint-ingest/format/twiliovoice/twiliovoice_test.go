@@ -56,6 +56,16 @@ func TestMoments(t *testing.T) {
 	}
 }
 
+func TestNamesThatDifferInCase(t *testing.T) {
+	o := formattest.Options(t)
+	for range 50 {
+		p := Format().Parse(format.Delivery{Body: []byte("CallSid=CA1&callStatus=busy&CallStatus=failed&Timestamp=1772438400"), ReceivedAt: formattest.Now()}, o)
+		if len(p.Events) != 1 || p.Events[0].Name != "busy" {
+			t.Fatalf("%+v", p)
+		}
+	}
+}
+
 func TestFilesHaveNoReceipt(t *testing.T) {
 	p := Format().Parse(format.Delivery{Body: []byte("CallSid=CA1&CallStatus=completed"), Origin: "calls.txt:0", ReceivedAt: formattest.Now()}, formattest.Options(t))
 	if len(p.Events) != 0 || len(p.Problems) != 1 {
