@@ -42,7 +42,7 @@ func tree(t *testing.T) []file {
 		if e.IsDir() || path.Ext(name) != ".go" {
 			return nil
 		}
-		f, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(set, name, nil, parser.SkipObjectResolution|parser.ParseComments)
 		if err != nil {
 			return err
 		}

@@ -146,7 +146,10 @@ func (a *assembler) Apply(m fold.Message) error {
 				a.open[org+"\x00"+source]++
 			}
 		}
-		c.events[e.GetId()], c.touched = e, a.now
+		if c.events[e.GetId()] == nil { // a repetition may be dated by its receipt
+			c.events[e.GetId()] = e
+		}
+		c.touched = a.now
 		if f.Stateful {
 			a.changed[key] = c
 			if c.closed {

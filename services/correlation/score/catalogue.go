@@ -37,6 +37,7 @@ func NewCatalogue(spec Spec) *Catalogue {
 		})
 	}
 	for _, l := range spec.ServiceLevels {
+		l = l.among(spec.Outcomes)
 		c.add(&Definition{
 			ID: l.ID, Measure: l.Metric.ID, Distribution: true, Unit: "%", Sentence: l.sentence(), OfInteractions: true, Headline: true, Order: "2" + l.ID,
 			Compute: l.compute,

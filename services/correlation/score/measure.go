@@ -1,6 +1,7 @@
 package score
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
@@ -24,7 +25,63 @@ const (
 	Rating
 	// YesNo is yes (1) or no (0).
 	YesNo
+	// ENPS is NPS asked of employees.
+	ENPS
+	// Expectation is what was expected, on the scale of what it is about.
+	Expectation
+	// Importance is how important something is.
+	Importance
+	// Emotion is one of the declared feelings.
+	Emotion
+	// Choice is one of the declared choices.
+	Choice
 )
+
+// Feeling says whether a choice is a good or a bad feeling.
+type Feeling int
+
+const (
+	// Neutral is neither, or not declared.
+	Neutral Feeling = iota
+	// Positive is good.
+	Positive
+	// Negative is bad.
+	Negative
+)
+
+// Option is one declared answer of a question.
+type Option struct {
+	Value   int64
+	Label   string
+	Feeling Feeling
+}
+
+// Facet is a part of the open experience index.
+type Facet int
+
+const (
+	// NoFacet is none.
+	NoFacet Facet = iota
+	// Success is whether the customer got done what they came for.
+	Success
+	// Effort is how easy it was.
+	Effort
+	// Feelings is how it felt.
+	Feelings
+)
+
+func (f Facet) String() string {
+	switch f {
+	case Success:
+		return "success"
+	case Effort:
+		return "effort"
+	case Feelings:
+		return "emotion"
+	default:
+		return "no"
+	}
+}
 
 // Measure is a metric or a question as far as its statistics need it.
 type Measure struct {
@@ -36,9 +93,31 @@ type Measure struct {
 	Resolution int64
 	// Min and Max are the ends of a question's scale.
 	Min, Max int64
+	// Options are the declared answers of an Emotion or a Choice.
+	Options []Option
+	// Facet of the open experience index that a question measures.
+	Facet Facet
 }
 
 func (m Measure) isQuestion() bool { return m.Kind != Metric }
+
+// isNominal reports whether the values of answers only name them.
+func (m Measure) isNominal() bool { return m.Kind == Emotion || m.Kind == Choice }
+
+// option returns the declared answer of a value; one without a label when there is none.
+func (m Measure) option(v int64) Option {
+	for _, o := range m.Options {
+		if o.Value == v {
+			return o
+		}
+	}
+	return Option{Value: v}
+}
+
+// has reports whether an answer of this feeling is declared.
+func (m Measure) has(f Feeling) bool {
+	return slices.ContainsFunc(m.Options, func(o Option) bool { return o.Feeling == f })
+}
 
 // noun names one measure for people.
 func (m Measure) noun() string {

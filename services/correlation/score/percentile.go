@@ -53,6 +53,24 @@ func percentile(p int64) func(Measure, *cell.Sample) Result {
 	}
 }
 
+func spreadSentence(m Measure) string {
+	return fmt.Sprintf("The spread of metric %s: its 90th percentile minus its 10th, each by nearest rank: how far apart the middle four fifths of its values lie.", m.ID)
+}
+
+// spread is p90 − p10. The method gives no interval.
+func spread(d Measure, s *cell.Sample) Result {
+	high := percentile(90)(d, s)
+	if high.Value == nil {
+		return high
+	}
+	low := percentile(10)(d, s)
+	return Result{Value: ptr(*high.Value - *low.Value), N: high.N, Coverage: high.Coverage, explain: func() Explanation {
+		return Explanation{Formula: fmt.Sprintf("%s − %s", decimal(*high.Value), decimal(*low.Value)), Quantities: []Quantity{
+			{"90th percentile", decimal(*high.Value)}, {"10th percentile", decimal(*low.Value)}, {"n", whole(high.N)},
+		}}
+	}}
+}
+
 // nearestRank is ⌈p·n/100⌉, at least 1, without the overflow of p·n.
 func nearestRank(p, n int64) int64 { return max(1, n/100*p+(n%100*p+99)/100) }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
@@ -24,7 +25,7 @@ func aSample(t *rapid.T, name string, resolution int64, values *rapid.Generator[
 	s := &cell.Sample{Interactions: map[string]int64{}, Measure: map[string]*cell.Moments{}, Bins: cell.NewBins(resolution)}
 	var all []int64
 	for range rapid.IntRange(0, 60).Draw(t, name) {
-		outcome := rapid.SampledFrom([]string{"", "answered", "abandoned"}).Draw(t, "outcome")
+		outcome := rapid.SampledFrom([]string{"", "answered", "abandoned", "left"}).Draw(t, "outcome")
 		if rapid.IntRange(0, 4).Draw(t, "measured") == 0 {
 			calls(s, outcome, -1)
 			continue
@@ -97,6 +98,12 @@ func TestEveryScoreIsSound(t *testing.T) {
 			if r.Value != nil && d.Unit == "%" && (*r.Value < 0 || *r.Value > 100) {
 				t.Fatalf("%s: %v%%", d.ID, *r.Value)
 			}
+			if r.Value != nil && isDifference(d.ID) && math.Abs(*r.Value) > 100 {
+				t.Fatalf("%s: %v points", d.ID, *r.Value)
+			}
+			if r.Value != nil && strings.HasSuffix(d.ID, ".spread") && *r.Value < 0 {
+				t.Fatalf("%s: %v", d.ID, *r.Value)
+			}
 			if i := r.Interval; i != nil {
 				if !(i.Low <= i.High) || i.Method != "order statistic" && !(i.Low <= *r.Value+1e-9 && *r.Value-1e-9 <= i.High) {
 					t.Fatalf("%s: %v outside %v", d.ID, *r.Value, *i)
@@ -108,6 +115,11 @@ func TestEveryScoreIsSound(t *testing.T) {
 			_ = r.Explain()
 		}
 	})
+}
+
+// isDifference reports whether a score is a share minus a share.
+func isDifference(id string) bool {
+	return slices.ContainsFunc([]string{".nps", ".nps_adjusted", ".net", ".net_top"}, func(s string) bool { return strings.HasSuffix(id, s) })
 }
 
 func testingResult(r score.Result) string {
@@ -154,7 +166,10 @@ func TestAgainstPlainSums(t *testing.T) {
 				t.Fatalf("sd %v, want %v", got, want)
 			}
 		}
-		for p, id := range map[float64]string{50: "points.median", 90: "points.p90", 95: "points.p95"} {
+		if got, want := *get("points.spread").Value, *get("points.p90").Value-*get("points.p10").Value; got != want {
+			t.Fatalf("spread %v, want %v", got, want)
+		}
+		for p, id := range map[float64]string{10: "points.p10", 50: "points.median", 90: "points.p90", 95: "points.p95"} {
 			r := get(id)
 			want := float64(values[int(math.Ceil(p*float64(n)/100-1e-9))-1])
 			if tol := 0.01 * math.Abs(want); math.Abs(want) <= 300 && *r.Value != want || math.Abs(*r.Value-want) > tol+1e-9 {

@@ -22,14 +22,29 @@ func catalogue() *score.Catalogue {
 			{ID: "effort", Kind: score.CES1, Resolution: 1, Min: 1, Max: 5},
 			{ID: "solved", Kind: score.YesNo, Resolution: 1, Min: 0, Max: 1},
 			{ID: "cold", Kind: score.Rating, Resolution: 1, Min: -3, Max: 3},
+			{ID: "workplace", Kind: score.ENPS, Resolution: 1, Min: 0, Max: 10},
+			{ID: "expected", Kind: score.Expectation, Resolution: 1, Min: 1, Max: 5},
+			{ID: "important", Kind: score.Importance, Resolution: 1, Min: 1, Max: 10},
+			{ID: "felt", Kind: score.Emotion, Resolution: 1, Min: 1, Max: 4, Options: []score.Option{
+				{Value: 1, Label: "angry", Feeling: score.Negative},
+				{Value: 2, Label: "indifferent"},
+				{Value: 3, Label: "relieved", Feeling: score.Positive},
+				{Value: 4, Label: "delighted", Feeling: score.Positive},
+			}},
+			{ID: "mood", Kind: score.Emotion, Resolution: 1, Min: 1, Max: 2, Options: []score.Option{{Value: 1, Label: "calm"}, {Value: 2, Label: "busy"}}},
+			{ID: "reason", Kind: score.Choice, Resolution: 1, Min: 1, Max: 3, Options: []score.Option{{Value: 1, Label: "bill"}, {Value: 2, Label: "fault"}, {Value: 3, Label: "other"}}},
+			{ID: "achieved", Kind: score.Rating, Resolution: 1, Min: 1, Max: 7, Facet: score.Success},
+			{ID: "eased", Kind: score.CES2, Resolution: 1, Min: 1, Max: 7, Facet: score.Effort},
+			{ID: "enjoyed", Kind: score.Rating, Resolution: 1, Min: 1, Max: 7, Facet: score.Feelings},
+			{ID: "enjoyed_of_5", Kind: score.Rating, Resolution: 1, Min: 1, Max: 5, Facet: score.Feelings},
 		},
-		Outcomes: []string{"answered", "abandoned"},
-		ServiceLevels: []score.ServiceLevel{
+		Outcomes: []string{"answered", "abandoned", "left"},
+		ServiceLevels: append(sixLevels(20, false, 5), []score.ServiceLevel{
 			{ID: "sl_below", Metric: wait, Threshold: 20, Outcomes: []string{"answered"}},
 			{ID: "sl_at_most", Metric: wait, Threshold: 20, AtMost: true, Outcomes: []string{"answered"}},
 			{ID: "sl_of_answered", Metric: wait, Threshold: 20, Outcomes: []string{"answered"}, Of: []string{"answered"}},
 			{ID: "sl_cut", Metric: wait, Threshold: 20.5, Outcomes: []string{"answered"}, Of: []string{"answered"}},
-		},
+		}...),
 	})
 }
 
@@ -140,7 +155,7 @@ func TestEveryStatistic(t *testing.T) {
 			t.Errorf("%s of nothing: %+v", d.ID, r)
 		}
 	}
-	for _, m := range []string{"wait", "recommend", "satisfied", "easy", "effort", "solved", "cold"} {
+	for _, m := range []string{"wait", "recommend", "satisfied", "easy", "effort", "solved", "cold", "workplace", "expected", "important", "felt", "mood", "reason", "achieved"} {
 		if heads[m] != 1 {
 			t.Errorf("%s has %d headline scores", m, heads[m])
 		}
@@ -149,20 +164,30 @@ func TestEveryStatistic(t *testing.T) {
 
 func TestFindSaysWhatThereIs(t *testing.T) {
 	for id, want := range map[string]string{
-		"wait.mediann":       `Did you mean "wait.median"`,
-		"wiat.median":        `Did you mean "wait.median"`,
-		"wait":               "wait. and one of mean",
-		"satisfied.nps":      "exactly the scale 0 to 10",
-		"wait.nps":           "it is for questions",
-		"recommend.p90":      "for metrics only",
-		"recommend.top2":     "for satisfaction",
-		"satisfied.share.6":  "has no statistic",
-		"outcome.lost.share": "answered, abandoned",
-		"outcome.answered":   "answered, abandoned",
-		"zzz.qqq":            "There are interactions.count",
-		"interactions.cuont": `Did you mean "interactions.count"`,
-		"sl_belwo":           `Did you mean "sl_below"`,
-		"":                   "There is no score",
+		"wait.mediann":         `Did you mean "wait.median"`,
+		"wiat.median":          `Did you mean "wait.median"`,
+		"wait":                 "wait. and one of mean",
+		"satisfied.nps":        "exactly the scale 0 to 10",
+		"wait.nps":             "it is for questions",
+		"wait.net_top":         "it is for questions",
+		"wait.net":             "it is for emotion questions",
+		"recommend.spread":     "for metrics only",
+		"recommend.net_top":    "success, effort or emotion",
+		"enjoyed_of_5.net_top": "exactly the scale 1 to 7",
+		"reason.mean":          "have no order. Use reason.count",
+		"felt.median":          "have no order. Use felt.net",
+		"mood.net":             "positive or negative. Use mood.count",
+		"expected.top2":        "for satisfaction",
+		"workplace.top2":       "Use workplace.nps",
+		"recommend.p90":        "for metrics only",
+		"recommend.top2":       "for satisfaction",
+		"satisfied.share.6":    "has no statistic",
+		"outcome.lost.share":   "answered, abandoned",
+		"outcome.answered":     "answered, abandoned",
+		"zzz.qqq":              "There are interactions.count",
+		"interactions.cuont":   `Did you mean "interactions.count"`,
+		"sl_belwo":             `Did you mean "sl_below"`,
+		"":                     "There is no score",
 	} {
 		_, err := catalogue().Find("ref.score", id)
 		var e *fault.Error
@@ -175,7 +200,7 @@ func TestFindSaysWhatThereIs(t *testing.T) {
 		}
 	}
 	found, err := catalogue().Match("f", "wait.*")
-	if err != nil || len(found) != 7 {
+	if err != nil || len(found) != 9 {
 		t.Errorf("wait.*: %d, %v", len(found), err)
 	}
 	if _, err := catalogue().Match("f", "wiat.*"); err == nil {

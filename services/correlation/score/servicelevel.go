@@ -3,6 +3,7 @@ package score
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
@@ -17,100 +18,128 @@ type ServiceLevel struct {
 	Threshold float64
 	// AtMost is true when a value exactly at the threshold is within it.
 	AtMost bool
-	// Outcomes that count as success when within.
+	// Outcomes that count as success when within; with Abandons those that were answered.
 	Outcomes []string
-	// Of are the outcomes in the denominator; empty means every interaction offered.
+	// Of are the outcomes in the denominator; empty means every interaction offered. Not used with Abandons.
 	Of []string
+	// Abandons names the published formula; with ByOutcomes the rest is not used.
+	Abandons Abandons
+	// Abandoned are the outcomes in which the customer gave up while waiting.
+	Abandoned []string
+	// Short is the limit of a short abandon in the metric's unit; a value exactly at it is not short, and at 0 none is.
+	Short float64
+	// LeftOther are the outcomes that count as offered, and neither as answered nor as abandoned.
+	LeftOther []string
+
+	// others is true when the map declares outcomes that the formula does not count.
+	others bool
+}
+
+// among returns l as it counts in a map with these outcomes: an interaction without outcome may end in any of them.
+func (l ServiceLevel) among(outcomes []string) ServiceLevel {
+	l.others = slices.ContainsFunc(outcomes, func(o string) bool { return l.role(o) == uncounted })
+	return l
 }
 
 func (l ServiceLevel) sentence() string {
-	edge, of := "below", "of all interactions offered"
-	if l.AtMost {
-		edge = "at most"
+	within := func(outcomes []string, limit float64, atMost bool) string {
+		edge := "below"
+		if atMost {
+			edge = "at most"
+		}
+		return fmt.Sprintf("that ended %s with %s %s %s %s", strings.Join(outcomes, " or "), l.Metric.ID, edge, decimal(limit), l.Metric.unit())
 	}
-	if len(l.Of) > 0 {
-		of = "of those that ended " + strings.Join(l.Of, " or ")
+	of, out := "all interactions offered", ""
+	if named := l.of(); len(named) > 0 {
+		of = "those that ended " + strings.Join(named, " or ")
 	}
-	return fmt.Sprintf("The share of interactions that ended %s with %s %s %s %s, %s, with Wilson's interval.",
-		strings.Join(l.Outcomes, " or "), l.Metric.ID, edge, decimal(l.Threshold), l.Metric.unit(), of)
+	hits := within(l.Outcomes, l.Threshold, l.AtMost)
+	switch l.Abandons {
+	case WithinSucceed:
+		hits += " or " + within(l.Abandoned, l.Threshold, l.AtMost)
+	case ShortSucceed:
+		hits += " or " + within(l.Abandoned, l.Short, false)
+	case WithinLeftOut:
+		out = ", leaving out those " + within(l.Abandoned, l.Threshold, l.AtMost)
+	case ShortLeftOut:
+		out = ", leaving out those " + within(l.Abandoned, l.Short, false)
+	}
+	return fmt.Sprintf("The share of interactions %s, of %s%s, with Wilson's interval.", hits, of, out)
 }
 
-// compute counts as within only what certainly is. Interactions that may or may not be within are those whose outcome can
-// count but that lack the metric or lie in a bin cut by the threshold (none for whole units up to 300), and those in the
-// denominator without an outcome that are not certainly beyond the threshold. While there are any, the value is not known:
-// it is suppressed, with the limits between which it lies. An interaction whose outcome cannot count needs no metric.
+// of returns the outcomes in the denominator; none means every interaction.
+func (l ServiceLevel) of() []string {
+	switch l.Abandons {
+	case ByOutcomes:
+		return l.Of
+	case LeftOut:
+		return slices.Concat(l.Outcomes, l.LeftOther)
+	default:
+		return slices.Concat(l.Outcomes, l.Abandoned, l.LeftOther)
+	}
+}
+
+// compute counts only what is certain. While any interaction may fall one way or another, the value is not known: it is
+// suppressed, with the limits between which it lies. An interaction that falls the same way whatever its metric needs none.
 func (l ServiceLevel) compute(s *cell.Sample) Result {
-	limit, atMost := l.limit()
-	bins := l.Metric.bins(s)
-	n := int64(0)
-	if len(l.Of) == 0 {
-		n = s.Offered()
-	}
-	for _, o := range l.Of {
-		n += s.Interactions[o]
-	}
+	c := l.count(s)
+	n := c.all.possible()
 	if n <= 0 {
 		return suppressed("no interactions")
 	}
-	split := func(outcome string) (within, cut, missing int64) {
-		missing = s.Interactions[outcome]
-		if m := s.Measure[outcome]; m != nil {
-			within, cut = m.Hist.Within(bins, limit, atMost)
-			missing -= m.N
-		}
-		return within, cut, max(0, missing)
-	}
-	var hits, unmeasured, cuts, open int64
-	for _, o := range l.Outcomes {
-		within, cut, missing := split(o)
-		hits, cuts, unmeasured = hits+within, cuts+cut, unmeasured+missing
-	}
-	if len(l.Of) == 0 {
-		within, cut, missing := split("")
-		open = within + cut + missing
-	}
-	unknown := unmeasured + cuts + open
+	unknown := c.unmeasured + c.cut + c.open
+	leastHits, leastOf := c.all.least()
+	mostHits, mostOf := c.all.most()
 	var r Result
 	if unknown > 0 {
-		r = Result{N: n, Suppressed: l.unknown(hits, n, unmeasured, cuts, open)}
-	} else {
-		r = proportion(hits, n)
-	}
-	if certain := n - unknown; certain >= 0 {
-		r.Coverage = ptr(float64(certain) / float64(n))
-	}
-	r.explain = func() Explanation {
-		f := fmt.Sprintf("100 × %d ÷ %d", hits, n)
-		if unknown > 0 {
-			f = fmt.Sprintf("between 100 × %d ÷ %d and 100 × %d ÷ %d", hits, n, hits+unknown, n)
+		r = Result{N: n, Suppressed: fmt.Sprintf("unknown: %s of %d; between %.2f%% and %.2f%%", l.reasons(c), n,
+			100*float64(leastHits)/float64(leastOf), 100*float64(mostHits)/float64(mostOf))}
+		if c.all.mayBeEmpty() {
+			r.Suppressed += ", or no value"
 		}
-		return Explanation{Formula: f, Quantities: []Quantity{
-			{"within", whole(hits)}, {"n", whole(n)}, {"without " + l.Metric.ID, whole(unmeasured)}, {"in the bin the threshold cuts", whole(cuts)}, {"without outcome", whole(open)},
-		}}
+	} else {
+		r = proportion(leastHits, n)
+	}
+	r.Coverage = ptr(float64(max(0, n-unknown)) / float64(n))
+	r.explain = func() Explanation {
+		f := l.formula(c)
+		if unknown > 0 {
+			f = fmt.Sprintf("between 100 × %d ÷ %d and 100 × %d ÷ %d", leastHits, leastOf, mostHits, mostOf)
+		}
+		return Explanation{Formula: f, Quantities: append(l.parts(c),
+			Quantity{"within", whole(leastHits)}, Quantity{"n", whole(n)}, Quantity{"without " + l.Metric.ID, whole(c.unmeasured)},
+			Quantity{l.cutName(), whole(c.cut)}, Quantity{"without outcome", whole(c.open)},
+		)}
 	}
 	return r
 }
 
-// limit returns the threshold in the metric's resolution. A threshold between two values includes the lower of them.
-func (l ServiceLevel) limit() (limit int64, atMost bool) {
-	t := l.Threshold * float64(l.Metric.Resolution)
+// limitOf returns a limit in the metric's resolution. A limit between two values includes the lower of them.
+func (l ServiceLevel) limitOf(limit float64, atMost bool) (int64, bool) {
+	t := limit * float64(l.Metric.Resolution)
 	if t == math.Trunc(t) {
-		return int64(t), l.AtMost
+		return int64(t), atMost
 	}
 	return int64(math.Floor(t)), true
 }
 
-func (l ServiceLevel) unknown(hits, n, unmeasured, cuts, open int64) string {
+func (l ServiceLevel) cutName() string {
+	if l.Abandons.short() {
+		return "in the bin that the threshold or the limit of a short abandon cuts"
+	}
+	return "in the bin that the threshold cuts"
+}
+
+func (l ServiceLevel) reasons(c counted) string {
 	var why []string
-	if unmeasured > 0 {
-		why = append(why, fmt.Sprintf("%d without %s", unmeasured, l.Metric.ID))
+	if c.unmeasured > 0 {
+		why = append(why, fmt.Sprintf("%d without %s", c.unmeasured, l.Metric.ID))
 	}
-	if cuts > 0 {
-		why = append(why, fmt.Sprintf("%d in the bin that the threshold cuts", cuts))
+	if c.cut > 0 {
+		why = append(why, fmt.Sprintf("%d %s", c.cut, l.cutName()))
 	}
-	if open > 0 {
-		why = append(why, fmt.Sprintf("%d without outcome", open))
+	if c.open > 0 {
+		why = append(why, fmt.Sprintf("%d without outcome", c.open))
 	}
-	return fmt.Sprintf("unknown: %s of %d; between %.2f%% and %.2f%%", strings.Join(why, ", "), n,
-		100*float64(hits)/float64(n), 100*float64(min(n, hits+unmeasured+cuts+open))/float64(n))
+	return strings.Join(why, ", ")
 }

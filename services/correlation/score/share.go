@@ -81,7 +81,11 @@ func Shares(m Measure) []Statistic {
 		all = append(all, Statistic{
 			Name: "share." + whole(v), Lacks: always, Unit: percent, Distribution: true,
 			Sentence: func(m Measure) string {
-				return fmt.Sprintf("The share of answers to %s that are %d, with Wilson's interval.", m.ID, v)
+				answer := whole(v)
+				if label := m.option(v).Label; label != "" {
+					answer += fmt.Sprintf(" (%q)", label)
+				}
+				return fmt.Sprintf("The share of answers to %s that are %s, with Wilson's interval.", m.ID, answer)
 			},
 			Compute: func(m Measure, s *cell.Sample) Result { return shareOf(m, s, func(x int64) bool { return x == v }) },
 		})

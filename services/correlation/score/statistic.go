@@ -25,17 +25,30 @@ func Statistics() []Statistic {
 		{"nps", onlyNPS, points, npsSentence, true, nps},
 		{"nps_adjusted", onlyNPS, points, npsAdjustedSentence, true, npsAdjusted},
 		{"top2", onlyTop2, percent, top2Sentence, true, top2},
-		{"mean", always, Measure.unit, meanSentence, false, mean},
-		{"median", always, Measure.unit, percentileSentence("median", 50), true, percentile(50)},
+		{"net_top", onlyFacet, points, netTopSentence, true, netTop},
+		{"net", onlyFeelings, points, netSentence, true, netEmotion},
+		{"mean", onlyOrdered, Measure.unit, meanSentence, false, mean},
+		{"median", onlyOrdered, Measure.unit, percentileSentence("median", 50), true, percentile(50)},
+		{"p10", onlyMetric, Measure.unit, percentileSentence("10th percentile", 10), true, percentile(10)},
 		{"p90", onlyMetric, Measure.unit, percentileSentence("90th percentile", 90), true, percentile(90)},
 		{"p95", onlyMetric, Measure.unit, percentileSentence("95th percentile", 95), true, percentile(95)},
-		{"sd", always, Measure.unit, sdSentence, false, sd},
+		{"sd", onlyOrdered, Measure.unit, sdSentence, false, sd},
+		{"spread", onlyMetric, Measure.unit, spreadSentence, true, spread},
 		{"sum", onlyMetric, Measure.unit, sumSentence, false, sum},
 		{"count", always, Measure.cases, countSentence, false, count},
 	}
 }
 
 func always(Measure) string { return "" }
+
+const noOrder = "the values of its choices only name them and have no order"
+
+func onlyOrdered(m Measure) string {
+	if m.isNominal() {
+		return noOrder
+	}
+	return ""
+}
 
 func onlyMetric(m Measure) string {
 	if m.isQuestion() {
@@ -48,15 +61,22 @@ func points(Measure) string { return "points" }
 
 func percent(Measure) string { return "%" }
 
-// headline names the statistic that stands for a measure.
+// headline names the statistic that stands for a measure. No one share stands for a choice: the number of answers does.
 func headline(m Measure) string {
 	switch m.Kind {
-	case NPS:
+	case NPS, ENPS:
 		return "nps"
 	case CSAT:
 		return "top2"
 	case YesNo:
 		return "share.1"
+	case Emotion:
+		if onlyFeelings(m) == "" {
+			return "net"
+		}
+		return "count"
+	case Choice:
+		return "count"
 	default:
 		return "mean"
 	}

@@ -3,7 +3,9 @@ package scoreservice
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -31,9 +33,9 @@ func (s *Service) ExplainScore(ctx context.Context, req *scorev1.ExplainScoreReq
 	var cells []counted
 	s.r.view(t.Organisation(), func(v *view) {
 		at, sample = v.moment(now), s.r.sample(v, t, t.Definition.Needs(), span)
-		v.Cells(t.Scope, t.Definition.Measure, span, func(touchpoint, outcome string, tier state.Tier, from time.Time, m *cell.Moments, interactions int64) {
+		v.Cells(t.Scope, t.Definition.Measure, span, func(touchpoint, value, outcome string, tier state.Tier, from time.Time, m *cell.Moments, interactions int64) {
 			if c, ok := t.count(m, interactions); ok {
-				c.touchpoint, c.outcome, c.tier, c.from = touchpoint, outcome, tier, from
+				c.touchpoint, c.value, c.outcome, c.tier, c.from = touchpoint, value, outcome, tier, from
 				cells = append(cells, c)
 			}
 		})
@@ -46,26 +48,46 @@ func (s *Service) ExplainScore(ctx context.Context, req *scorev1.ExplainScoreReq
 	for _, q := range why.Quantities {
 		out.Quantities = append(out.Quantities, &scorev1.Quantity{Name: q.Name, Value: q.Value})
 	}
+	if t.Scope.Parts != nil {
+		out.Quantities = append(out.Quantities, shares(cells)...)
+	}
 	slices.SortStableFunc(cells, func(a, b counted) int {
-		return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.touchpoint, b.touchpoint), cmp.Compare(a.outcome, b.outcome))
+		return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.touchpoint, b.touchpoint), cmp.Compare(a.value, b.value), cmp.Compare(a.outcome, b.outcome))
 	})
 	for _, c := range cells[:min(maxCells, len(cells))] {
-		out.Cells = append(out.Cells, &scorev1.Cell{
+		x := &scorev1.Cell{
 			Touchpoint: c.touchpoint, Outcome: c.outcome, From: timestamppb.New(c.from), Tier: c.tier.String(),
 			N: c.n, Sum: c.sum.String(), SumSquares: c.squares.String(),
-		})
+		}
+		if t.Ref.GetScope().GetTeam() != "" {
+			x.Team = c.value
+		}
+		out.Cells = append(out.Cells, x)
 	}
 	out.MoreCells = int64(max(0, len(cells)-maxCells))
 	return out, nil
 }
 
+// shares tells how many cases each team brings to the sum over a unit.
+func shares(cells []counted) []*scorev1.Quantity {
+	n := map[string]int64{}
+	for _, c := range cells {
+		n[c.value] += c.n
+	}
+	var out []*scorev1.Quantity
+	for _, team := range slices.Sorted(maps.Keys(n)) {
+		out = append(out, &scorev1.Quantity{Name: "cases of team " + team, Value: strconv.FormatInt(n[team], 10)})
+	}
+	return out
+}
+
 // counted is what one cell adds to a score.
 type counted struct {
-	touchpoint, outcome string
-	tier                state.Tier
-	from                time.Time
-	n                   int64
-	sum, squares        cell.Int128
+	touchpoint, value, outcome string
+	tier                       state.Tier
+	from                       time.Time
+	n                          int64
+	sum, squares               cell.Int128
 }
 
 // count returns a cell's part: its interactions, or the values of its measure, published sums included. ok is false when

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
-	"github.com/touchstone-cx/touchstone/services/correlation/state"
 )
 
 // hub computes every watched score once, however many watch it. It runs while anyone watches: woken by the state, it
@@ -37,12 +36,12 @@ type hub struct {
 
 type seriesKey struct {
 	organisation, score string
-	scope               state.Scope
+	scope               scope
 	window              scorev1.Window
 }
 
 func (t *Target) key() seriesKey {
-	return seriesKey{t.Organisation(), t.Definition.ID, t.Scope, t.Ref.GetWindow()}
+	return seriesKey{t.Organisation(), t.Definition.ID, t.name(), t.Ref.GetWindow()}
 }
 
 // series is one watched score.

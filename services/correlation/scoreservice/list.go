@@ -7,7 +7,6 @@ import (
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
-	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
 
@@ -16,7 +15,8 @@ const (
 	maxPage     = 1000
 )
 
-// ListScores returns the scores with at least one case, the organisation's first, then by touchpoint, breakdown and score.
+// ListScores returns the scores with at least one case, the organisation's first, then those of journeys, stages
+// and touchpoints, each by breakdown and score.
 // A token names the last score of its page, so that pages go on from there whatever has come or gone since.
 func (s *Service) ListScores(ctx context.Context, req *scorev1.ListScoresRequest) (*scorev1.ListScoresResponse, error) {
 	size := int(req.GetPageSize())
@@ -61,7 +61,7 @@ func (s *Service) ListScores(ctx context.Context, req *scorev1.ListScoresRequest
 }
 
 // targets returns the plan's scores of one scope that take lets pass.
-func (p *plan) targets(sc state.Scope, take func(state.Scope, *score.Definition) bool) []*Target {
+func (p *plan) targets(sc scope, take func(scope, *score.Definition) bool) []*Target {
 	var out []*Target
 	for _, d := range p.definitions {
 		if p.applies(d, sc) && take(sc, d) {

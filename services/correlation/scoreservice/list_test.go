@@ -12,12 +12,18 @@ import (
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
-	"github.com/touchstone-cx/touchstone/services/correlation/state"
 )
 
 func name(s *scorev1.Score) string {
 	sc := s.GetRef().GetScope()
-	return strings.Trim(fmt.Sprintf("%s %s%s%s", s.GetRef().GetScore(), sc.GetTouchpoint(), "/"+sc.GetChannel(), "/"+sc.GetTeam()), "/ ")
+	about := sc.GetTouchpoint()
+	if sc.GetStage() != "" {
+		about += "@" + sc.GetStage()
+	}
+	if sc.GetJourney() != "" {
+		about += "#" + sc.GetJourney()
+	}
+	return strings.Trim(fmt.Sprintf("%s %s%s%s", s.GetRef().GetScore(), about, "/"+sc.GetChannel(), "/"+sc.GetTeam()), "/ ")
 }
 
 func (k *kit) list(f *scorev1.Filter, size int32) []string {
@@ -139,14 +145,14 @@ func TestTokensBelongToTheirList(t *testing.T) {
 }
 
 func FuzzPageToken(f *testing.F) {
-	f.Add(page{filter: 7, scope: state.Scope{Touchpoint: "call"}, order: "0"}.encode(), uint64(7))
+	f.Add(page{filter: 7, scope: scope{level: ofTouchpoint, id: "call"}, order: "0"}.encode(), uint64(7))
 	f.Add("", uint64(0))
 	f.Fuzz(func(t *testing.T, token string, filter uint64) {
 		p, err := decodePage(token, filter)
 		if err != nil || token == "" {
 			return
 		}
-		p.after(state.Scope{}, &score.Definition{})
+		p.after(scope{}, &score.Definition{})
 		if again, err := decodePage(p.encode(), filter); err != nil || again != p {
 			t.Errorf("%+v became %+v, %v", p, again, err)
 		}

@@ -9,6 +9,7 @@ import (
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
+	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 )
 
 // plan is a filter resolved against a version of the map.
@@ -57,26 +58,56 @@ func (r *Reader) plan(ctx context.Context, f *scorev1.Filter) (*plan, error) {
 	return p, nil
 }
 
-// scopes returns the scopes with data that the filter selects, sorted: the organisation first.
-func (p *plan) scopes(r *Reader) []state.Scope {
-	var all []state.Scope
-	r.view(p.m.Organisation, func(v *view) { v.Scopes(func(sc state.Scope) { all = append(all, sc) }) })
-	var out []state.Scope
-	whole := map[state.Scope]bool{}
-	for _, sc := range all {
-		if p.m.Touchpoints[sc.Touchpoint] == nil || !p.wants(sc) {
+// scopes returns the scopes with data that the filter selects, sorted: the organisation first. Of a unit it is enough that a
+// team with data ever stood below it: what has no case is left out later.
+func (p *plan) scopes(r *Reader) []scope {
+	found := map[scope]bool{}
+	units := map[string][]string{}
+	r.view(p.m.Organisation, func(v *view) {
+		v.Scopes(func(sc state.Scope) {
+			if p.m.Touchpoints[sc.Touchpoint] != nil && p.wants(sc) {
+				found[keptScope(sc)] = true
+			}
+		})
+	})
+	out := map[scope]bool{}
+	for sc := range found {
+		p.around(sc, out)
+		if sc.breakdown != byTeam {
 			continue
 		}
-		if !p.f.GetNoOrganisation() {
-			whole[state.Scope{Breakdown: sc.Breakdown, Value: sc.Value}] = true
+		above, known := units[sc.value]
+		if !known {
+			above = p.s.units(sc.value)
+			units[sc.value] = above
 		}
-		if p.touchpoints == nil || p.touchpoints[sc.Touchpoint] {
-			out = append(out, sc)
+		for _, unit := range above {
+			sc.value = unit
+			p.around(sc, out)
 		}
 	}
-	out = slices.AppendSeq(out, maps.Keys(whole))
-	slices.SortFunc(out, compareScopes)
-	return out
+	return slices.SortedFunc(maps.Keys(out), compareScopes)
+}
+
+// around adds what the filter selects of a touchpoint's scope and of the same for what the touchpoint belongs to.
+func (p *plan) around(sc scope, out map[scope]bool) {
+	if p.touchpoints == nil || p.touchpoints[sc.id] {
+		out[sc] = true
+	}
+	if !p.f.GetNoOrganisation() {
+		out[scope{breakdown: sc.breakdown, value: sc.value}] = true
+	}
+	for _, g := range p.s.groups[sc.id] {
+		if (g.level == ofStage && p.f.GetByStage() || g.level == ofJourney && p.f.GetByJourney()) && p.named(g) {
+			g.breakdown, g.value = sc.breakdown, sc.value
+			out[g] = true
+		}
+	}
+}
+
+// named reports whether a stage or a journey has a touchpoint that the filter names, if it names any.
+func (p *plan) named(g scope) bool {
+	return p.touchpoints == nil || slices.ContainsFunc(p.s.touchpoints[g.level][g.id], func(t string) bool { return p.touchpoints[t] })
 }
 
 // wants reports whether the filter asks for a scope's breakdown and the map still declares its value.
@@ -95,12 +126,13 @@ func (p *plan) wants(sc state.Scope) bool {
 	}
 }
 
-// applies reports whether a definition's measure belongs to a scope's touchpoint.
-func (p *plan) applies(def *score.Definition, sc state.Scope) bool {
-	t := p.m.Touchpoints[sc.Touchpoint]
-	if t == nil || def.Measure == "" {
-		return true
-	}
+// applies reports whether a definition's measure belongs to a touchpoint of a scope.
+func (p *plan) applies(def *score.Definition, sc scope) bool {
+	return sc.level == ofOrganisation || def.Measure == "" ||
+		slices.ContainsFunc(p.s.touchpoints[sc.level][sc.id], func(id string) bool { return p.measured(def, p.m.Touchpoints[id]) })
+}
+
+func (p *plan) measured(def *score.Definition, t *expmap.Touchpoint) bool {
 	if q := p.m.Questions[def.Measure]; q != nil {
 		_, asked := q.Touchpoints[t.ID]
 		return asked
@@ -109,10 +141,6 @@ func (p *plan) applies(def *score.Definition, sc state.Scope) bool {
 	return t.Metrics == nil || measured
 }
 
-func (p *plan) target(def *score.Definition, sc state.Scope) *Target {
+func (p *plan) target(def *score.Definition, sc scope) *Target {
 	return p.newTarget(def, sc, p.window, p.f.GetFrom(), p.f.GetTo(), "filter")
-}
-
-func compareScopes(a, b state.Scope) int {
-	return cmp.Or(cmp.Compare(a.Touchpoint, b.Touchpoint), cmp.Compare(a.Breakdown, b.Breakdown), cmp.Compare(a.Value, b.Value))
 }

@@ -43,6 +43,7 @@ type Reader struct {
 type declared struct {
 	m *expmap.Map
 	c *score.Catalogue
+	s *structure
 }
 
 // NewReader returns a reader of a source.
@@ -68,7 +69,7 @@ func noOrganisation(name string) error {
 	return fault.New(fault.NotFound, "There is no organisation %q with a map.", name)
 }
 
-// current returns an organisation's map with its scores, which are defined once per version.
+// current returns an organisation's map with its scores and its structure, which are worked out once per version.
 func (r *Reader) current(name string) (declared, error) {
 	m := r.Maps.Current(name)
 	if m == nil {
@@ -77,7 +78,7 @@ func (r *Reader) current(name string) (declared, error) {
 	return r.declared(m), nil
 }
 
-// declared returns a map with its scores.
+// declared returns a map with its scores and its structure.
 func (r *Reader) declared(m *expmap.Map) declared {
 	r.mu.RLock()
 	d := r.catalogues[m.Organisation]
@@ -85,7 +86,7 @@ func (r *Reader) declared(m *expmap.Map) declared {
 	if d.m == m {
 		return d
 	}
-	d = declared{m, score.NewCatalogue(Spec(m))}
+	d = declared{m, score.NewCatalogue(Spec(m)), newStructure(m)}
 	r.mu.Lock()
 	r.catalogues[m.Organisation] = d
 	r.mu.Unlock()

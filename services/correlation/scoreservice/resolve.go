@@ -25,11 +25,16 @@ type Target struct {
 	// Scope in cells.
 	Scope state.Scope
 
+	level level // of what Scope is about
+	id    string
 	field string // of the request, for errors about time
 }
 
 // Organisation returns the organisation's id.
 func (t *Target) Organisation() string { return t.Map.Organisation }
+
+// name returns the scope's name.
+func (t *Target) name() scope { return scope{t.level, t.id, t.Scope.Breakdown, t.Scope.Value} }
 
 // live reports whether the window slides with the clock.
 func (t *Target) live() bool { return t.Ref.GetFrom() == nil }
@@ -44,27 +49,27 @@ func (r *Reader) Target(ctx context.Context, ref *scorev1.ScoreRef, field string
 }
 
 func (d declared) target(ref *scorev1.ScoreRef, field string) (*Target, error) {
-	def, err := d.c.Find(field+".score", ref.GetScore())
+	def, err := d.c.Find("score", ref.GetScore())
 	if err != nil {
-		return nil, err
+		return nil, under(err, field)
 	}
-	scope, err := scopeOf(d.m, ref.GetScope(), field+".scope")
+	name, err := d.scopeOf(ref.GetScope(), "scope")
 	if err != nil {
-		return nil, err
+		return nil, under(err, field)
 	}
 	w, err := windowOf(ref.GetWindow(), ref.GetFrom(), ref.GetTo(), field)
 	if err != nil {
 		return nil, err
 	}
-	return d.newTarget(def, scope, w, ref.GetFrom(), ref.GetTo(), field), nil
+	return d.newTarget(def, name, w, ref.GetFrom(), ref.GetTo(), field), nil
 }
 
-func (d declared) newTarget(def *score.Definition, scope state.Scope, w scorev1.Window, from, to *timestamppb.Timestamp, field string) *Target {
+func (d declared) newTarget(def *score.Definition, name scope, w scorev1.Window, from, to *timestamppb.Timestamp, field string) *Target {
 	return &Target{
 		Ref: &scorev1.ScoreRef{
-			Organisation: d.m.Organisation, Score: def.ID, Scope: protoScope(scope), Window: w, From: from, To: to,
+			Organisation: d.m.Organisation, Score: def.ID, Scope: protoScope(name), Window: w, From: from, To: to,
 		},
-		Definition: def, Map: d.m, Scope: scope, field: field,
+		Definition: def, Map: d.m, Scope: d.s.cells(name), level: name.level, id: name.id, field: field,
 	}
 }
 

@@ -19,7 +19,7 @@ type samples struct {
 
 type sampleKey struct {
 	organisation string
-	scope        state.Scope
+	scope        scope
 	needs        cell.Needs
 	window       scorev1.Window
 }
@@ -39,7 +39,7 @@ func (r *Reader) sample(v *view, t *Target, needs cell.Needs, span state.Span) *
 	if !t.live() || epoch == 0 { // 0: not changed since the cells were loaded, which may have been more than once
 		return v.Sample(t.Scope, needs, span)
 	}
-	key := sampleKey{t.Organisation(), t.Scope, needs, t.Ref.GetWindow()}
+	key := sampleKey{t.Organisation(), t.name(), needs, t.Ref.GetWindow()}
 	r.samples.mu.Lock()
 	s, ok := r.samples.byKey[key]
 	r.samples.mu.Unlock()

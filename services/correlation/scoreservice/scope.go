@@ -1,6 +1,7 @@
 package scoreservice
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,23 +20,69 @@ const (
 	byAttribute = "attribute:"
 )
 
+// level is which kind of thing a score is about.
+type level uint8
+
+const (
+	ofOrganisation level = iota
+	ofJourney
+	ofStage
+	ofTouchpoint
+	levels
+)
+
+// String returns the level's noun, which is also its field in a scope.
+func (l level) String() string {
+	return [...]string{"organisation", "journey", "stage", "touchpoint"}[l]
+}
+
+// scope names what a score is about; a structure tells which cells that is.
+type scope struct {
+	level     level
+	id        string // of the journey, stage or touchpoint
+	breakdown string // "", or one of state.Scope
+	value     string
+}
+
+// compareScopes puts the organisation first, then journeys, stages and touchpoints.
+func compareScopes(a, b scope) int {
+	return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.id, b.id), cmp.Compare(a.breakdown, b.breakdown), cmp.Compare(a.value, b.value))
+}
+
+// keptScope names a scope for which cells are kept.
+func keptScope(sc state.Scope) scope {
+	return scope{ofTouchpoint, sc.Touchpoint, sc.Breakdown, sc.Value}
+}
+
 // scopeOf resolves a scope: what it names must be declared, and at most one breakdown is kept beside the touchpoint.
-func scopeOf(m *expmap.Map, s *scorev1.Scope, field string) (state.Scope, error) {
-	out := state.Scope{Touchpoint: s.GetTouchpoint()}
-	if t := s.GetTouchpoint(); t != "" && m.Touchpoints[t] == nil {
-		return out, undeclared(field+".touchpoint", "touchpoint", t, slices.Sorted(maps.Keys(m.Touchpoints)))
-	}
+func (d declared) scopeOf(s *scorev1.Scope, field string) (scope, error) {
+	m := d.m
+	var out scope
 	set := 0
+	for _, x := range [...]scope{{level: ofTouchpoint, id: s.GetTouchpoint()}, {level: ofStage, id: s.GetStage()}, {level: ofJourney, id: s.GetJourney()}} {
+		if x.id == "" {
+			continue
+		}
+		set++
+		out = x
+		if declared := d.s.touchpoints[x.level]; declared[x.id] == nil {
+			return out, undeclared(field+"."+x.level.String(), x.level.String(), x.id, slices.Sorted(maps.Keys(declared)))
+		}
+	}
+	if set > 1 {
+		return out, fault.Field(field, "More than one of touchpoint, stage and journey is given.", "Give one of them.")
+	}
+	set = 0
 	if c := s.GetChannel(); c != "" {
 		set++
-		out.Breakdown, out.Value = byChannel, c
+		out.breakdown, out.value = byChannel, c
 		if _, ok := m.Channels[c]; !ok {
 			return out, undeclared(field+".channel", "channel", c, slices.Sorted(maps.Keys(m.Channels)))
 		}
 	}
 	if t := s.GetTeam(); t != "" {
 		set++
-		out.Breakdown, out.Value = byTeam, t
+		out.breakdown, out.value = byTeam, t
 		if _, ok := m.Teams[t]; !ok {
 			return out, undeclared(field+".team", "team", t, slices.Sorted(maps.Keys(m.Teams)))
 		}
@@ -53,13 +100,13 @@ func scopeOf(m *expmap.Map, s *scorev1.Scope, field string) (state.Scope, error)
 		if _, ok := a.Values[value]; !ok {
 			return out, undeclared(field+".segment", "value", value, slices.Sorted(maps.Keys(a.Values)))
 		}
-		out.Breakdown, out.Value = byAttribute+id, value
+		out.breakdown, out.value = byAttribute+id, value
 	}
 	if set > 1 {
 		return out, fault.Field(field, "More than one of channel, team and segment is given, but each is kept beside the touchpoint alone.", "Give one of them.")
 	}
-	if !kept(m, out.Breakdown) {
-		return out, fault.Field(field, fmt.Sprintf("The map keeps no breakdown %s.", out.Breakdown),
+	if !kept(m, out.breakdown) {
+		return out, fault.Field(field, fmt.Sprintf("The map keeps no breakdown %s.", out.breakdown),
 			"Add it to breakdowns in the map; history is then counted again.")
 	}
 	return out, nil
@@ -70,18 +117,26 @@ func kept(m *expmap.Map, breakdown string) bool {
 	return breakdown == "" || slices.ContainsFunc(m.Breakdowns, func(b expmap.Breakdown) bool { return b.String() == breakdown })
 }
 
-func protoScope(s state.Scope) *scorev1.Scope {
-	if s == (state.Scope{}) {
+func protoScope(s scope) *scorev1.Scope {
+	if s == (scope{}) {
 		return nil
 	}
-	out := &scorev1.Scope{Touchpoint: s.Touchpoint}
+	out := &scorev1.Scope{}
+	switch s.level {
+	case ofJourney:
+		out.Journey = s.id
+	case ofStage:
+		out.Stage = s.id
+	case ofTouchpoint:
+		out.Touchpoint = s.id
+	}
 	switch {
-	case s.Breakdown == byChannel:
-		out.Channel = s.Value
-	case s.Breakdown == byTeam:
-		out.Team = s.Value
-	case s.Breakdown != "":
-		out.Segment = strings.TrimPrefix(s.Breakdown, byAttribute) + "=" + s.Value
+	case s.breakdown == byChannel:
+		out.Channel = s.value
+	case s.breakdown == byTeam:
+		out.Team = s.value
+	case s.breakdown != "":
+		out.Segment = strings.TrimPrefix(s.breakdown, byAttribute) + "=" + s.value
 	}
 	return out
 }

@@ -69,7 +69,7 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 func (r *Reader) oldest(t *Target, span state.Span) time.Time {
 	var first time.Time
 	r.view(t.Organisation(), func(v *view) {
-		v.Cells(t.Scope, t.Definition.Measure, span, func(_, _ string, _ state.Tier, from time.Time, m *cell.Moments, _ int64) {
+		v.Cells(t.Scope, t.Definition.Measure, span, func(_, _, _ string, _ state.Tier, from time.Time, m *cell.Moments, _ int64) {
 			if (t.Definition.OfInteractions || m != nil) && (first.IsZero() || from.Before(first)) {
 				first = from
 			}

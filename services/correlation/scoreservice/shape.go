@@ -61,7 +61,7 @@ func (h *hub) lookAtShapes() {
 		h.r.view(name, func(v *view) {
 			if generation, epoch = v.generation, v.Epoch(state.Scope{}); generation != s.generation || epoch != s.epoch {
 				scopes = 0
-				v.Scopes(func(sc state.Scope) { scopes ^= maphash.Comparable(h.seed, sc) })
+				v.Scopes(func(sc state.Scope) { scopes ^= maphash.Comparable(h.seed, keptScope(sc)) })
 			}
 		})
 		if m != s.m || scopes != s.scopes {

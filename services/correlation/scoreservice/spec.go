@@ -16,9 +16,14 @@ func Spec(m *expmap.Map) score.Spec {
 		s.Metrics = append(s.Metrics, x)
 	}
 	for _, p := range m.Proto.GetQuestions() {
-		s.Questions = append(s.Questions, score.Measure{
+		q := score.Measure{
 			ID: p.GetId(), Kind: kindOf(p.GetKind()), Resolution: 1, Min: int64(p.GetScaleMin()), Max: int64(p.GetScaleMax()),
-		})
+			Facet: facetOf(p.GetFacet()),
+		}
+		for _, c := range p.GetChoices() {
+			q.Options = append(q.Options, score.Option{Value: int64(c.GetValue()), Label: c.GetLabel(), Feeling: feelingOf(c.GetFeeling())})
+		}
+		s.Questions = append(s.Questions, q)
 	}
 	for _, p := range m.Proto.GetOutcomes() {
 		s.Outcomes = append(s.Outcomes, p.GetId())
@@ -27,6 +32,7 @@ func Spec(m *expmap.Map) score.Spec {
 		s.ServiceLevels = append(s.ServiceLevels, score.ServiceLevel{
 			ID: p.GetId(), Metric: metrics[p.GetMetric()], Threshold: p.GetThreshold(),
 			AtMost: p.GetBoundary() == mapv1.Boundary_BOUNDARY_AT_MOST, Outcomes: p.GetOutcomes(), Of: p.GetOf(),
+			Abandons: abandonsOf(p.GetAbandons()), Abandoned: p.GetAbandoned(), Short: p.GetShort(), LeftOther: p.GetLeftOther(),
 		})
 	}
 	return s
@@ -44,7 +50,60 @@ func kindOf(k mapv1.QuestionKind) score.Kind {
 		return score.CES2
 	case mapv1.QuestionKind_QUESTION_KIND_YES_NO:
 		return score.YesNo
+	case mapv1.QuestionKind_QUESTION_KIND_ENPS:
+		return score.ENPS
+	case mapv1.QuestionKind_QUESTION_KIND_EXPECTATION:
+		return score.Expectation
+	case mapv1.QuestionKind_QUESTION_KIND_IMPORTANCE:
+		return score.Importance
+	case mapv1.QuestionKind_QUESTION_KIND_EMOTION:
+		return score.Emotion
+	case mapv1.QuestionKind_QUESTION_KIND_CHOICE:
+		return score.Choice
 	default:
 		return score.Rating
+	}
+}
+
+func facetOf(f mapv1.Facet) score.Facet {
+	switch f {
+	case mapv1.Facet_FACET_SUCCESS:
+		return score.Success
+	case mapv1.Facet_FACET_EFFORT:
+		return score.Effort
+	case mapv1.Facet_FACET_EMOTION:
+		return score.Feelings
+	default:
+		return score.NoFacet
+	}
+}
+
+func feelingOf(f mapv1.Feeling) score.Feeling {
+	switch f {
+	case mapv1.Feeling_FEELING_POSITIVE:
+		return score.Positive
+	case mapv1.Feeling_FEELING_NEGATIVE:
+		return score.Negative
+	default:
+		return score.Neutral
+	}
+}
+
+func abandonsOf(a mapv1.Abandons) score.Abandons {
+	switch a {
+	case mapv1.Abandons_ABANDONS_WITHIN_SUCCEED:
+		return score.WithinSucceed
+	case mapv1.Abandons_ABANDONS_LEFT_OUT:
+		return score.LeftOut
+	case mapv1.Abandons_ABANDONS_FAIL:
+		return score.Fail
+	case mapv1.Abandons_ABANDONS_WITHIN_LEFT_OUT:
+		return score.WithinLeftOut
+	case mapv1.Abandons_ABANDONS_SHORT_SUCCEED:
+		return score.ShortSucceed
+	case mapv1.Abandons_ABANDONS_SHORT_LEFT_OUT:
+		return score.ShortLeftOut
+	default:
+		return score.ByOutcomes
 	}
 }

@@ -9,15 +9,14 @@ import (
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
-	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
 
 // Tokens are opaque to callers: URL-safe base64 of a version, a digest of the question asked, and a place. They carry
 // nothing that a caller may not see, so they are not signed.
 const (
-	pageVersion   = 1
 	resumeVersion = 2
+	pageVersion   = 3
 )
 
 // digest tells one question from another, so that a token is not used with the wrong one.
@@ -33,12 +32,12 @@ func digest(m *scorev1.Filter) uint64 {
 type page struct {
 	filter uint64
 	begun  bool
-	scope  state.Scope
+	scope  scope
 	order  string
 }
 
 // after reports whether a score comes after the place.
-func (p page) after(sc state.Scope, d *score.Definition) bool {
+func (p page) after(sc scope, d *score.Definition) bool {
 	if !p.begun {
 		return true
 	}
@@ -47,8 +46,8 @@ func (p page) after(sc state.Scope, d *score.Definition) bool {
 }
 
 func (p page) encode() string {
-	b := binary.BigEndian.AppendUint64([]byte{pageVersion}, p.filter)
-	for _, s := range []string{p.scope.Touchpoint, p.scope.Breakdown, p.scope.Value, p.order} {
+	b := append(binary.BigEndian.AppendUint64([]byte{pageVersion}, p.filter), byte(p.scope.level))
+	for _, s := range []string{p.scope.id, p.scope.breakdown, p.scope.value, p.order} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
@@ -62,11 +61,11 @@ func decodePage(token string, filter uint64) (page, error) {
 	}
 	wrong := fault.Field("page_token", "This token does not belong to a list with this filter.", "Ask for the first page, without a token.")
 	b, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(b) < 9 || b[0] != pageVersion || binary.BigEndian.Uint64(b[1:]) != filter {
+	if err != nil || len(b) < 10 || b[0] != pageVersion || binary.BigEndian.Uint64(b[1:]) != filter || b[9] >= byte(levels) {
 		return page{}, wrong
 	}
-	b = b[9:]
-	for _, s := range []*string{&p.scope.Touchpoint, &p.scope.Breakdown, &p.scope.Value, &p.order} {
+	p.scope.level, b = level(b[9]), b[10:]
+	for _, s := range []*string{&p.scope.id, &p.scope.breakdown, &p.scope.value, &p.order} {
 		n, k := binary.Uvarint(b)
 		if k <= 0 || n > uint64(len(b)-k) {
 			return page{}, wrong

@@ -141,7 +141,7 @@ func TestWatchFollowsTheMap(t *testing.T) {
 	c := k.client()
 	w := watchOf(t, c, &scorev1.WatchScoresRequest{Filter: &scorev1.Filter{Scores: []string{"in_time", "wait.*"}, Touchpoints: []string{"call"}, NoOrganisation: true}})
 	named := watchOf(t, c, &scorev1.WatchScoresRequest{Refs: []*scorev1.ScoreRef{{Score: "outcome.abandoned.share"}}})
-	if first := w.next(); len(first.GetChanges()) != 8 {
+	if first := w.next(); len(first.GetChanges()) != 10 {
 		t.Fatalf("%v", names(first))
 	}
 	named.next()

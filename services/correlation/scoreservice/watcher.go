@@ -8,7 +8,6 @@ import (
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
-	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
 
@@ -77,7 +76,7 @@ func (w *watch) close() {
 func selection(f *scorev1.Filter, all []*series) uint64 {
 	h := xxh3.New()
 	for _, sr := range all {
-		for _, s := range []string{sr.key.organisation, sr.key.score, sr.key.scope.Touchpoint, sr.key.scope.Breakdown, sr.key.scope.Value, sr.key.window.String()} {
+		for _, s := range []string{sr.key.organisation, sr.key.score, sr.key.scope.level.String(), sr.key.scope.id, sr.key.scope.breakdown, sr.key.scope.value, sr.key.window.String()} {
 			h.WriteString(s)
 			h.WriteString("\x00")
 		}
@@ -88,7 +87,7 @@ func selection(f *scorev1.Filter, all []*series) uint64 {
 // named resolves the scores that a request names, each once.
 func (s *Service) named(ctx context.Context, req *scorev1.WatchScoresRequest) ([]*Target, error) {
 	f := req.GetFilter()
-	if len(f.GetTouchpoints())+len(f.GetScores()) > 0 || f.GetByChannel() || f.GetByTeam() || f.GetNoOrganisation() {
+	if len(f.GetTouchpoints())+len(f.GetScores()) > 0 || f.GetByChannel() || f.GetByTeam() || f.GetByStage() || f.GetByJourney() || f.GetNoOrganisation() {
 		return nil, fault.Field("filter", "Both a filter and named scores are given.", "Give one of the two.")
 	}
 	var out []*Target
@@ -128,7 +127,7 @@ func (w *watch) choose() (removed bool, err error) {
 	var keys []seriesKey
 	var fresh []*Target
 	for _, sc := range p.scopes(w.s.r) {
-		for _, t := range p.targets(sc, func(state.Scope, *score.Definition) bool { return true }) {
+		for _, t := range p.targets(sc, func(scope, *score.Definition) bool { return true }) {
 			keys = append(keys, t.key())
 			if had[t.key()] == nil {
 				fresh = append(fresh, t)

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"runtime"
 	"sync"
 
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
@@ -61,6 +60,9 @@ type loader struct {
 	found   []absorber
 }
 
+// loaders are enough for the cores of most machines.
+const loaders = 4
+
 // loaded is what has gathered for a touchpoint.
 type loaded struct {
 	t      *touchpoint
@@ -68,8 +70,7 @@ type loaded struct {
 }
 
 func (s *State) startLoading() *loader {
-	n := runtime.GOMAXPROCS(0)
-	l := &loader{workers: make([]chan loaded, n), spare: make(chan *group, 1024), found: make([]absorber, n)}
+	l := &loader{workers: make([]chan loaded, loaders), spare: make(chan *group, 1024), found: make([]absorber, loaders)}
 	for i := range l.workers {
 		work := make(chan loaded, 4)
 		l.workers[i] = work

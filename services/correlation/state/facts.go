@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
@@ -175,26 +176,18 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 
 // In reports whether a fact counts in a scope and span.
 func (v *View) In(f *Fact, sc Scope, span Span) bool {
-	if !f.Counted || sc.Touchpoint != "" && sc.Touchpoint != f.Touchpoint {
+	if !f.Counted || sc.Touchpoint != "" && sc.Touchpoint != f.Touchpoint ||
+		sc.Touchpoint == "" && sc.Touchpoints != nil && !slices.Contains(sc.Touchpoints, f.Touchpoint) {
 		return false
 	}
-	switch b, value := breakdownOf(sc); b {
-	case byChannel:
-		if f.Channel != value {
-			return false
-		}
-	case byTeam:
-		if f.Team != value {
-			return false
-		}
-	case byAttribute:
-		ok := false
-		for _, a := range f.Attributes {
-			ok = ok || a == value
-		}
-		if !ok {
-			return false
-		}
+	if sc.Parts == nil && !f.has(sc.Breakdown, sc.Value) {
+		return false
+	}
+	day := dayOf(f.At, v.org.counting.Zone)
+	if sc.Parts != nil && !slices.ContainsFunc(sc.Parts, func(p Part) bool {
+		return p.From <= day && day < p.To && f.has(sc.Breakdown, p.Value)
+	}) {
+		return false
 	}
 	for _, p := range span.Pieces {
 		if b := bucketOf(p.Tier, f.At, v.org.counting.Zone); b >= p.From && b < p.To {
@@ -202,6 +195,20 @@ func (v *View) In(f *Fact, sc Scope, span Span) bool {
 		}
 	}
 	return false
+}
+
+// has reports whether a fact has a value of a breakdown.
+func (f *Fact) has(breakdown, of string) bool {
+	switch b, value := breakdownOf(Scope{Breakdown: breakdown, Value: of}); b {
+	case byChannel:
+		return f.Channel == value
+	case byTeam:
+		return f.Team == value
+	case byAttribute:
+		return slices.Contains(f.Attributes, value)
+	default:
+		return true
+	}
 }
 
 // Without is Sample as it would be if a fact had never been recorded, its answers' places aside.

@@ -29,13 +29,6 @@ const (
 	quarterKept = 35 * 24 * time.Hour
 )
 
-// Scope narrows what is summed: a touchpoint or all (""), and at most one breakdown with its value.
-type Scope struct {
-	Touchpoint string
-	Breakdown  string // "", "channel", "team" or "attribute:<id>"
-	Value      string
-}
-
 // Piece is a run of buckets of one tier, half open.
 type Piece struct {
 	Tier     Tier

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,13 +20,17 @@ import (
 
 var now = time.Date(2026, 3, 29, 15, 4, 5, 0, time.UTC)
 
-func counting(string) (*Counting, error) {
+var berlin = func() *time.Location {
 	zone, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		panic(err)
 	}
+	return zone
+}()
+
+func counting(string) (*Counting, error) {
 	return &Counting{
-		Zone: zone, Channel: true, Team: true, Attributes: map[string]bool{"segment": true},
+		Zone: berlin, Channel: true, Team: true, Attributes: map[string]bool{"segment": true},
 		Resolution: map[string]int64{"wait": 1000, "talk": 1000, "cost": 100, "recommend": 1, "easy": 1, "staff": 1},
 	}, nil
 }
@@ -222,7 +227,20 @@ func same(t *testing.T, seed uint64, l *life, facts []*factv1.RecordedFact) {
 	t.Helper()
 	want := recount(facts)
 	l.s.View("acme", func(v *View) {
-		for _, sc := range []Scope{{}, {Touchpoint: "call"}, {Touchpoint: "chat"}, {Touchpoint: "call", Breakdown: "team", Value: "north"}, {Breakdown: "channel", Value: "voice"}, {Touchpoint: "chat", Breakdown: "attribute:segment", Value: "home"}} {
+		today := dayOf(now, berlin)
+		for _, sc := range []Scope{
+			{},
+			{Touchpoint: "call"},
+			{Touchpoint: "chat"},
+			{Touchpoint: "call", Breakdown: "team", Value: "north"},
+			{Breakdown: "channel", Value: "voice"},
+			{Touchpoint: "chat", Breakdown: "attribute:segment", Value: "home"},
+			{Touchpoints: []string{"chat", "gone", "call"}},
+			{Touchpoints: []string{"chat"}, Breakdown: "channel", Value: "voice"},
+			{Touchpoints: []string{}},
+			{Breakdown: "team", Parts: []Part{{"south", FirstDay, LastDay}, {"gone", FirstDay, LastDay}, {"north", today - 20, today - 1}, {"north", today, LastDay}}},
+			{Touchpoint: "call", Breakdown: "team", Parts: []Part{{"north", FirstDay, today}, {"south", today, today + 1}}},
+		} {
 			for _, measure := range []string{"wait", "recommend", "staff"} {
 				for _, w := range []scorev1.Window{scorev1.Window_WINDOW_5M, scorev1.Window_WINDOW_1H, scorev1.Window_WINDOW_24H, scorev1.Window_WINDOW_7D, scorev1.Window_WINDOW_28D, scorev1.Window_WINDOW_13W, scorev1.Window_WINDOW_ALL} {
 					c, err := counting("")
@@ -237,6 +255,15 @@ func same(t *testing.T, seed uint64, l *life, facts []*factv1.RecordedFact) {
 					}
 					all := adder.Take()
 					n, values, sum, observed := want.sum(sc, measure, span)
+					listed := int64(0)
+					if _, _, err := v.Facts(0, 1<<20, func(f *Fact) bool {
+						if f.Kind == factv1.Kind_KIND_INTERACTION && v.In(f, sc, span) {
+							listed++
+						}
+						return true
+					}); err != nil || listed != n {
+						t.Fatalf("seed %d %+v %v: %d facts listed, want %d (%v)", seed, sc, w, listed, n, err)
+					}
 					if got.Offered() != n || all.N != values || all.Sum.String() != fmt.Sprint(sum) || all.ObservedN != observed || all.Hist.Total() != values {
 						t.Fatalf("seed %d %+v %s %v: got %d interactions, %d values, sum %s, %d observed; want %d, %d, %d, %d",
 							seed, sc, measure, w, got.Offered(), all.N, all.Sum, all.ObservedN, n, values, sum, observed)
@@ -312,8 +339,11 @@ func (r recounted) sum(sc Scope, measure string, span Span) (n, values, sum, obs
 		if at := time.UnixMilli(c.at); !span.From.IsZero() && at.Before(span.From) || !at.Before(span.To) {
 			continue
 		}
+		day := dayOf(time.UnixMilli(c.at), berlin)
 		if sc.Touchpoint != "" && sc.Touchpoint != c.touchpoint ||
-			sc.Breakdown == "team" && sc.Value != c.team || sc.Breakdown == "channel" && sc.Value != c.channel ||
+			sc.Touchpoints != nil && !slices.Contains(sc.Touchpoints, c.touchpoint) ||
+			sc.Parts != nil && !slices.ContainsFunc(sc.Parts, func(p Part) bool { return p.Value == c.team && p.From <= day && day < p.To }) ||
+			sc.Parts == nil && sc.Breakdown == "team" && sc.Value != c.team || sc.Breakdown == "channel" && sc.Value != c.channel ||
 			sc.Breakdown == "attribute:segment" && sc.Value != c.segment {
 			continue
 		}

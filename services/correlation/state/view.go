@@ -45,57 +45,6 @@ func (v *View) Newest() time.Time {
 	return time.UnixMilli(v.org.newest).UTC()
 }
 
-// Epoch rises when a cell in the scope changes. For all touchpoints it is the organisation's.
-func (v *View) Epoch(sc Scope) uint64 {
-	if v.org == nil {
-		return 0
-	}
-	if sc.Touchpoint == "" {
-		return v.org.epoch
-	}
-	var e uint64
-	v.each(sc, func(_ *touchpoint, sr *series) { e = sr.epoch })
-	return e
-}
-
-// each calls f for the series that make up a scope.
-func (v *View) each(sc Scope, f func(*touchpoint, *series)) {
-	if v.org == nil {
-		return
-	}
-	breakdown, name := breakdownOf(sc)
-	value, ok := v.s.symbols.byName[name]
-	if !ok {
-		return
-	}
-	k := uint64(breakdown)<<32 | uint64(value)
-	if sc.Touchpoint != "" {
-		sym, ok := v.s.symbols.byName[sc.Touchpoint]
-		if t := v.org.touchpoints[sym]; ok && t != nil && t.series[k] != nil {
-			f(t, t.series[k])
-		}
-		return
-	}
-	for _, t := range v.org.touchpoints {
-		if sr := t.series[k]; sr != nil {
-			f(t, sr)
-		}
-	}
-}
-
-func breakdownOf(sc Scope) (int, string) {
-	switch {
-	case sc.Breakdown == "channel":
-		return byChannel, sc.Value
-	case sc.Breakdown == "team":
-		return byTeam, sc.Value
-	case strings.HasPrefix(sc.Breakdown, "attribute:"):
-		return byAttribute, strings.TrimPrefix(sc.Breakdown, "attribute:") + "=" + sc.Value
-	default:
-		return byTouchpoint, ""
-	}
-}
-
 // Sample adds up the cells of a scope and span: interactions by outcome, and one measure's moments by outcome.
 func (v *View) Sample(sc Scope, needs cell.Needs, span Span) *cell.Sample {
 	out := &cell.Sample{Interactions: map[string]int64{}, Measure: map[string]*cell.Moments{}}
@@ -112,9 +61,9 @@ func (v *View) Sample(sc Scope, needs cell.Needs, span Span) *cell.Sample {
 	}
 	defer v.s.sums.Put(sum)
 	sum.measure, sum.distribution = sym, needs.Distribution
-	v.each(sc, func(_ *touchpoint, sr *series) {
-		for _, p := range span.Pieces {
-			sr.over(p, func(_ int64, b *block) {
+	v.each(&sc, span, func(r row) {
+		for _, p := range r.pieces {
+			r.sr.over(p, func(_ int64, b *block) {
 				if err := b.sum(sum); err != nil {
 					out.Damaged = true
 				}
@@ -149,22 +98,18 @@ func (v *View) layout(sym uint32) *cell.Bins {
 	return nil
 }
 
-// Cells calls f for each cell that Sample adds up: by touchpoint, then time, then outcome. m is nil where the cell has
-// nothing of the measure.
-func (v *View) Cells(sc Scope, measure string, span Span, f func(touchpoint, outcome string, tier Tier, from time.Time, m *cell.Moments, interactions int64)) {
+// Cells calls f for each cell that Sample adds up: by touchpoint, then value of the breakdown, time and outcome. m is nil
+// where the cell has nothing of the measure.
+func (v *View) Cells(sc Scope, measure string, span Span, f func(touchpoint, value, outcome string, tier Tier, from time.Time, m *cell.Moments, interactions int64)) {
 	if v.org == nil {
 		return
 	}
 	sym := v.s.symbols.byName[measure]
-	type row struct {
-		t  *touchpoint
-		sr *series
-	}
 	var rows []row
-	v.each(sc, func(t *touchpoint, sr *series) { rows = append(rows, row{t, sr}) })
-	slices.SortFunc(rows, func(a, b row) int { return cmp.Compare(a.t.name, b.t.name) })
+	v.each(&sc, span, func(r row) { rows = append(rows, r) })
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Or(cmp.Compare(a.t.name, b.t.name), cmp.Compare(a.value, b.value)) })
 	for _, r := range rows {
-		for _, p := range span.Pieces {
+		for _, p := range r.pieces {
 			r.sr.over(p, func(bucket int64, b *block) {
 				from := bucketStart(p.Tier, bucket, v.org.counting.Zone)
 				type one struct {
@@ -181,7 +126,7 @@ func (v *View) Cells(sc Scope, measure string, span Span, f func(touchpoint, out
 				slices.SortFunc(outs, func(a, b one) int { return cmp.Compare(a.name, b.name) })
 				for _, o := range outs {
 					if o.m != nil || sym == 0 || o.n != 0 {
-						f(r.t.name, o.name, p.Tier, from, o.m, o.n)
+						f(r.t.name, r.value, o.name, p.Tier, from, o.m, o.n)
 					}
 				}
 			})
@@ -189,7 +134,7 @@ func (v *View) Cells(sc Scope, measure string, span Span, f func(touchpoint, out
 	}
 }
 
-// Scopes calls f for every scope that has data: each touchpoint and then its breakdown values, sorted.
+// Scopes calls f for every scope for which cells are kept: each touchpoint and then its breakdown values, sorted.
 func (v *View) Scopes(f func(sc Scope)) {
 	if v.org == nil {
 		return

@@ -2,9 +2,6 @@ package expmap
 
 import (
 	"fmt"
-	"math"
-	"regexp"
-	"slices"
 	"strings"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
@@ -12,18 +9,56 @@ import (
 
 // checker gathers the problems of one map.
 type checker struct {
+	p        *mapv1.Map
 	problems []*mapv1.Problem
 	// Where each id was declared first, by kind of thing.
 	touchpoints, channels, teams, metrics, outcomes, questions, attributes, levels map[string]int
+	roles, journeys, pairings, segments, cxScores, calendars, actionRules          map[string]int
+	// The declared stages; where none is declared, those that touchpoints name.
+	stages map[string]int
+	places places
+	// Fields that break a rule of the contract.
+	broken map[string]struct{}
+	// How many more ids may be compared with wrong ones: a map may hold thousands of both.
+	comparisons int
 }
+
+const maxComparisons = 200_000
 
 // check returns all problems of a map: the contract's field rules first, then what no field rule can say.
 func check(p *mapv1.Map) []*mapv1.Problem {
-	c := &checker{problems: fieldRules(p)}
-	if _, err := loadZone(p.GetZone()); err != nil {
-		c.add("zone", sentence(err.Error()), zoneRemedy)
+	c := &checker{p: p, problems: fieldRules(p), broken: map[string]struct{}{}, comparisons: maxComparisons, places: newPlaces(p)}
+	for _, x := range c.problems {
+		c.broken[x.GetField()] = struct{}{}
 	}
-	// All ids are known before any reference is followed: things may be declared in any order.
+	c.zone("zone", p.GetZone(), zoneRemedy)
+	c.declareAll()
+	c.scoreNames()
+	each("touchpoints", p.GetTouchpoints(), c.touchpoint)
+	each("teams", p.GetTeams(), c.team)
+	each("questions", p.GetQuestions(), c.question)
+	each("attributes", p.GetAttributes(), c.attribute)
+	c.breakdowns(p.GetBreakdowns())
+	each("service_levels", p.GetServiceLevels(), c.level)
+	c.owner("programme_owner", p.GetProgrammeOwner())
+	c.journeysAndStages()
+	each("pairings", p.GetPairings(), c.pairing)
+	c.sameClaims()
+	each("segments", p.GetSegments(), c.segment)
+	each("targets", p.GetTargets(), c.target)
+	c.sameTargets()
+	each("cx_scores", p.GetCxScores(), c.cxScore)
+	each("calendars", p.GetCalendars(), c.calendar)
+	c.party(p.GetParty())
+	each("action_rules", p.GetActionRules(), c.actionRule)
+	each("feeds", p.GetFeeds(), c.feed)
+	c.sameSources()
+	return c.problems
+}
+
+// declareAll makes all ids known before any reference is followed: things may be declared in any order.
+func (c *checker) declareAll() {
+	p := c.p
 	c.touchpoints = declare(c, "touchpoints", "touchpoint", p.GetTouchpoints())
 	c.channels = declare(c, "channels", "channel", p.GetChannels())
 	c.teams = declare(c, "teams", "team", p.GetTeams())
@@ -32,21 +67,27 @@ func check(p *mapv1.Map) []*mapv1.Problem {
 	c.questions = declare(c, "questions", "question", p.GetQuestions())
 	c.attributes = declare(c, "attributes", "attribute", p.GetAttributes())
 	c.levels = declare(c, "service_levels", "service level", p.GetServiceLevels())
-	c.scoreNames(p)
-	for i, t := range p.GetTouchpoints() {
-		c.touchpoint(fmt.Sprintf("touchpoints[%d]", i), t)
+	c.roles = declare(c, "roles", "role", p.GetRoles())
+	c.journeys = declare(c, "journeys", "journey", p.GetJourneys())
+	c.stages = declare(c, "stages", "stage", p.GetStages())
+	c.pairings = declare(c, "pairings", "pairing", p.GetPairings())
+	c.segments = declare(c, "segments", "segment", p.GetSegments())
+	c.cxScores = declare(c, "cx_scores", "CX score", p.GetCxScores())
+	c.calendars = declare(c, "calendars", "calendar", p.GetCalendars())
+	c.actionRules = declare(c, "action_rules", "action rule", p.GetActionRules())
+	if len(p.GetStages()) == 0 {
+		for i, t := range p.GetTouchpoints() {
+			if s := t.GetStage(); s != "" {
+				c.stages[s] = i
+			}
+		}
 	}
-	for i, q := range p.GetQuestions() {
-		c.question(fmt.Sprintf("questions[%d]", i), q)
+}
+
+func each[T any](field string, things []T, check func(at string, thing T)) {
+	for i, t := range things {
+		check(fmt.Sprintf("%s[%d]", field, i), t)
 	}
-	for i, a := range p.GetAttributes() {
-		c.attribute(fmt.Sprintf("attributes[%d]", i), a)
-	}
-	c.breakdowns(p.GetBreakdowns())
-	for i, s := range p.GetServiceLevels() {
-		c.level(fmt.Sprintf("service_levels[%d]", i), s)
-	}
-	return c.problems
 }
 
 func (c *checker) add(field, message, remedy string) {
@@ -67,155 +108,83 @@ func declare[T interface{ GetId() string }](c *checker, field, noun string, thin
 	return first
 }
 
-// scoreNames keeps the first part of a score's name unambiguous: "<metric>.<statistic>", "<question>.<statistic>", a service
-// level's id, "interactions.count", "outcome.<outcome>.share".
-func (c *checker) scoreNames(p *mapv1.Map) {
-	used := map[string]string{"interactions": "the name of a score", "outcome": "the name of a score"}
-	take := func(field, id string) {
-		if by, taken := used[id]; taken {
-			c.add(field, fmt.Sprintf("The id %q is already %s.", id, by), "Give it another id: metrics, questions and service levels share their names with scores.")
-		}
-	}
-	for i, m := range p.GetMetrics() {
-		take(fmt.Sprintf("metrics[%d].id", i), m.GetId())
-	}
-	for id := range c.metrics {
-		used[id] = "a metric"
-	}
-	for i, q := range p.GetQuestions() {
-		take(fmt.Sprintf("questions[%d].id", i), q.GetId())
-	}
-	for id := range c.questions {
-		used[id] = "a question"
-	}
-	for i, s := range p.GetServiceLevels() {
-		take(fmt.Sprintf("service_levels[%d].id", i), s.GetId())
-	}
-}
-
 // refer checks that ids name declared things, each once.
 func (c *checker) refer(field, noun string, ids []string, declared map[string]int) {
-	seen := make(map[string]struct{}, len(ids))
+	c.once(field, noun, ids)
 	for i, id := range ids {
-		at := fmt.Sprintf("%s[%d]", field, i)
 		if _, ok := declared[id]; !ok {
-			c.unknown(at, noun, id, declared)
-		}
-		if _, twice := seen[id]; twice {
-			c.add(at, fmt.Sprintf("The %s %q is listed twice.", noun, id), "Delete one of the two.")
-		}
-		seen[id] = struct{}{}
-	}
-}
-
-func (c *checker) unknown(at, noun, id string, declared map[string]int) {
-	if id == "" {
-		c.add(at, fmt.Sprintf("No %s is named.", noun), fmt.Sprintf("Name a declared %s.", noun))
-		return
-	}
-	c.add(at, fmt.Sprintf("The %s %q is not declared.%s", noun, id, didYouMean(id, keys(declared))),
-		fmt.Sprintf("Declare the %s, or correct the id.", noun))
-}
-
-func (c *checker) touchpoint(at string, t *mapv1.Touchpoint) {
-	c.refer(at+".channels", "channel", t.GetChannels(), c.channels)
-	c.refer(at+".metrics", "metric", t.GetMetrics(), c.metrics)
-	if strings.TrimSpace(t.GetFunctionalOwner()) == "" {
-		c.add(at+".functional_owner", fmt.Sprintf("The touchpoint %q has no functional owner.", t.GetId()), "Name the role accountable for how it works.")
-	}
-	if strings.TrimSpace(t.GetOperationalOwner()) == "" {
-		c.add(at+".operational_owner", fmt.Sprintf("The touchpoint %q has no operational owner.", t.GetId()), "Name the role accountable for running it day by day.")
-	}
-}
-
-func (c *checker) question(at string, q *mapv1.Question) {
-	c.refer(at+".touchpoints", "touchpoint", q.GetTouchpoints(), c.touchpoints)
-	lo, hi := q.GetScaleMin(), q.GetScaleMax()
-	if lo >= hi {
-		c.add(at+".scale_max", fmt.Sprintf("The scale %d to %d has no room: its highest point must be above its lowest.", lo, hi), "Correct scale_min or scale_max.")
-		return
-	}
-	fixed := func(wantLo, wantHi int32, why string) {
-		if lo != wantLo || hi != wantHi {
-			c.add(at+".scale_max", fmt.Sprintf("The scale is %d to %d, but %s.", lo, hi, why),
-				fmt.Sprintf("Set scale_min: %d and scale_max: %d, or use kind: rating.", wantLo, wantHi))
-		}
-	}
-	switch q.GetKind() {
-	case mapv1.QuestionKind_QUESTION_KIND_NPS:
-		fixed(0, 10, "the NPS is defined for exactly 0 to 10")
-	case mapv1.QuestionKind_QUESTION_KIND_CES1:
-		fixed(1, 5, "effort (CES 1.0) is asked on 1 to 5")
-	case mapv1.QuestionKind_QUESTION_KIND_CES2:
-		fixed(1, 7, "ease (CES 2.0) is asked on 1 to 7")
-	case mapv1.QuestionKind_QUESTION_KIND_YES_NO:
-		fixed(0, 1, "yes is 1 and no is 0")
-	case mapv1.QuestionKind_QUESTION_KIND_CSAT:
-		if lo < 0 || lo > 1 || hi < 3 || hi > 10 {
-			c.add(at+".scale_max", fmt.Sprintf("The scale is %d to %d, but satisfaction is asked on a scale from 0 or 1 to between 3 and 10.", lo, hi),
-				"Set scale_min: 1 and scale_max: 5, or use kind: rating.")
-		}
-	case mapv1.QuestionKind_QUESTION_KIND_RATING:
-		if hi-lo < 2 {
-			c.add(at+".scale_max", fmt.Sprintf("The scale %d to %d has two points, so that its two best points are all of it.", lo, hi), "Use kind: yes_no with 0 and 1, or a longer scale.")
+			c.unknown(fmt.Sprintf("%s[%d]", field, i), noun, id, declared)
 		}
 	}
 }
 
-const attributeValue = `^[A-Za-z0-9._-]{1,64}$`
-
-func (c *checker) attribute(at string, a *mapv1.Attribute) {
-	valid := regexp.MustCompile(attributeValue)
-	seen := make(map[string]struct{}, len(a.GetValues()))
-	for i, v := range a.GetValues() {
-		field := fmt.Sprintf("%s.values[%d]", at, i)
-		if !valid.MatchString(v) {
-			c.add(field, fmt.Sprintf("The value %q cannot be used.", v), "Use 1 to 64 of A-Z, a-z, 0-9, ., _ and -.")
-		}
-		if _, twice := seen[v]; twice {
-			c.add(field, fmt.Sprintf("The value %q is listed twice.", v), "Delete one of the two.")
-		}
-		seen[v] = struct{}{}
-	}
-}
-
-func (c *checker) breakdowns(names []string) {
-	seen := make(map[string]struct{}, len(names))
-	for i, s := range names {
-		at := fmt.Sprintf("breakdowns[%d]", i)
-		b, ok := parseBreakdown(s)
-		if !ok {
-			c.add(at, fmt.Sprintf("There is no breakdown %q.%s", s, didYouMean(s, []string{"channel", "team"})), "Use channel, team or attribute:<id of a declared attribute>.")
-		} else if _, declared := c.attributes[b.Attribute]; b.Kind == Segment && !declared {
-			c.unknown(at, "attribute", b.Attribute, c.attributes)
-		}
+// once checks that nothing is listed twice.
+func (c *checker) once(field, noun string, items []string) {
+	seen := make(map[string]struct{}, len(items))
+	for i, s := range items {
 		if _, twice := seen[s]; twice {
-			c.add(at, fmt.Sprintf("The breakdown %q is listed twice.", s), "Delete one of the two.")
+			c.add(fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("The %s %q is listed twice.", noun, s), "Delete one of the two.")
 		}
 		seen[s] = struct{}{}
 	}
 }
 
-// exactThreshold is the highest threshold, in units, up to which histograms tell "below" from "at most" exactly.
-const exactThreshold = 300
+// known reports whether id is declared, and says so when it is not.
+func (c *checker) known(at, noun, id string, declared map[string]int) bool {
+	_, ok := declared[id]
+	if !ok {
+		c.unknown(at, noun, id, declared)
+	}
+	return ok
+}
 
-func (c *checker) level(at string, s *mapv1.ServiceLevel) {
-	if _, ok := c.metrics[s.GetMetric()]; !ok {
-		c.unknown(at+".metric", "metric", s.GetMetric(), c.metrics)
+// optional checks a reference that may be left out.
+func (c *checker) optional(at, noun, id string, declared map[string]int) {
+	if id != "" {
+		c.known(at, noun, id, declared)
 	}
-	if t := s.GetThreshold(); math.IsNaN(t) || t > exactThreshold || t != math.Trunc(t) {
-		c.add(at+".threshold", fmt.Sprintf("The threshold %v is not a whole number of units up to %d, where a share is exact.", t, exactThreshold),
-			"Use a whole number, or a metric read in a larger unit (minutes or hours instead of seconds).")
-	}
-	c.refer(at+".outcomes", "outcome", s.GetOutcomes(), c.outcomes)
-	c.refer(at+".of", "outcome", s.GetOf(), c.outcomes)
-	if len(s.GetOf()) == 0 {
+}
+
+func (c *checker) unknown(at, noun, id string, declared map[string]int) {
+	if id == "" {
+		if _, said := c.broken[at]; !said {
+			c.add(at, fmt.Sprintf("No %s is named.", noun), fmt.Sprintf("Name a declared %s.", noun))
+		}
 		return
 	}
-	for i, id := range s.GetOutcomes() {
-		if !slices.Contains(s.GetOf(), id) {
-			c.add(fmt.Sprintf("%s.outcomes[%d]", at, i), fmt.Sprintf("The outcome %q counts as success but is not in the denominator, so that the share could exceed 100%%.", id),
-				"Add it to of, or delete it here.")
-		}
+	c.add(at, fmt.Sprintf("The %s %q is not declared.%s", noun, id, c.didYouMean(id, declared)),
+		fmt.Sprintf("Declare the %s, or correct the id.", noun))
+}
+
+func (c *checker) didYouMean(id string, declared map[string]int) string {
+	if c.comparisons -= len(declared); c.comparisons < 0 {
+		return ""
 	}
+	return didYouMean(id, keys(declared))
+}
+
+// owner checks a role that owns something. Maps without roles name owners as they like.
+func (c *checker) owner(at, role string) {
+	if strings.TrimSpace(role) != "" && len(c.roles) > 0 {
+		c.known(at, "role", role, c.roles)
+	}
+}
+
+// zone checks a time zone; empty is another's to decide.
+func (c *checker) zone(at, name, remedy string) {
+	if _, err := loadZone(name); err != nil {
+		c.add(at, sentence(err.Error()), remedy)
+	}
+}
+
+// measured reports whether a declared metric is measured at a declared touchpoint; a touchpoint that lists none takes any.
+func (c *checker) measured(metric, touchpoint string) bool {
+	i, ok := c.touchpoints[touchpoint]
+	return !ok || measures(c.p.GetTouchpoints()[i], metric)
+}
+
+// asked reports whether a declared question asks about a declared touchpoint.
+func (c *checker) asked(question, touchpoint string) bool {
+	i, ok := c.questions[question]
+	return !ok || asks(c.p.GetQuestions()[i], touchpoint)
 }

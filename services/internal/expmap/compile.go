@@ -34,19 +34,18 @@ func build(p *mapv1.Map, version uint64) (*Map, error) {
 		return nil, err
 	}
 	m := &Map{
-		Organisation:  p.GetOrganisation(),
-		Version:       version,
-		Proto:         p,
-		Zone:          zone,
-		Touchpoints:   make(map[string]*Touchpoint, len(p.GetTouchpoints())),
-		Channels:      make(map[string]struct{}, len(p.GetChannels())),
-		Teams:         make(map[string]struct{}, len(p.GetTeams())),
-		Outcomes:      make(map[string]struct{}, len(p.GetOutcomes())),
-		Metrics:       make(map[string]*Metric, len(p.GetMetrics())),
-		Questions:     make(map[string]*Question, len(p.GetQuestions())),
-		Attributes:    make(map[string]*Attribute, len(p.GetAttributes())),
-		Breakdowns:    breakdowns(p),
-		ServiceLevels: make(map[string]*mapv1.ServiceLevel, len(p.GetServiceLevels())),
+		Organisation: p.GetOrganisation(),
+		Version:      version,
+		Proto:        p,
+		Zone:         zone,
+		Touchpoints:  make(map[string]*Touchpoint, len(p.GetTouchpoints())),
+		Channels:     make(map[string]struct{}, len(p.GetChannels())),
+		Teams:        make(map[string]struct{}, len(p.GetTeams())),
+		Outcomes:     make(map[string]struct{}, len(p.GetOutcomes())),
+		Metrics:      make(map[string]*Metric, len(p.GetMetrics())),
+		Questions:    make(map[string]*Question, len(p.GetQuestions())),
+		Attributes:   make(map[string]*Attribute, len(p.GetAttributes())),
+		Breakdowns:   breakdowns(p),
 	}
 	for _, t := range p.GetTouchpoints() {
 		m.Touchpoints[t.GetId()] = &Touchpoint{ID: t.GetId(), Channels: setOrNil(t.GetChannels()), Metrics: setOrNil(t.GetMetrics()), Proto: t}
@@ -72,10 +71,61 @@ func build(p *mapv1.Map, version uint64) (*Map, error) {
 	for _, a := range p.GetAttributes() {
 		m.Attributes[a.GetId()] = &Attribute{ID: a.GetId(), Values: set(a.GetValues())}
 	}
-	for _, s := range p.GetServiceLevels() {
-		m.ServiceLevels[s.GetId()] = s
+	m.ServiceLevels = byID(p.GetServiceLevels())
+	m.Roles, m.Journeys, m.Pairings = byID(p.GetRoles()), byID(p.GetJourneys()), byID(p.GetPairings())
+	m.Segments, m.CxScores = byID(p.GetSegments()), byID(p.GetCxScores())
+	m.Stages, m.Targets, m.tree = stages(p), targets(p, zone), teamTree(p.GetTeams())
+	m.Calendars = make(map[string]*Calendar, len(p.GetCalendars()))
+	for _, c := range p.GetCalendars() {
+		m.Calendars[c.GetId()] = buildCalendar(c, zone)
 	}
 	return m, nil
+}
+
+func byID[T interface{ GetId() string }](things []T) map[string]T {
+	m := make(map[string]T, len(things))
+	for _, t := range things {
+		m[t.GetId()] = t
+	}
+	return m
+}
+
+// stages joins what touchpoints, stages and journeys say of one another.
+func stages(p *mapv1.Map) map[string]*Stage {
+	m := map[string]*Stage{}
+	for _, s := range p.GetStages() {
+		m[s.GetId()] = &Stage{ID: s.GetId(), Proto: s}
+	}
+	for _, t := range p.GetTouchpoints() {
+		id := t.GetStage()
+		if id == "" {
+			continue
+		}
+		if m[id] == nil {
+			m[id] = &Stage{ID: id}
+		}
+		m[id].Touchpoints = append(m[id].Touchpoints, t.GetId())
+	}
+	for _, j := range p.GetJourneys() {
+		for _, id := range j.GetStages() {
+			if s := m[id]; s != nil {
+				s.Journey = j.GetId()
+			}
+		}
+	}
+	return m
+}
+
+func targets(p *mapv1.Map, zone *time.Location) map[string][]*Target {
+	m := map[string][]*Target{}
+	for _, t := range p.GetTargets() {
+		by, err := parseDay(t.GetBy(), zone)
+		if err != nil {
+			by = time.Time{} // none, or one of a map that was never checked
+		}
+		m[t.GetScore()] = append(m[t.GetScore()], &Target{By: by, Proto: t})
+	}
+	return m
 }
 
 // breakdowns returns what the map declares, channel and team where it declares nothing.

@@ -15,8 +15,9 @@ import (
 //     no cell that exists. Nothing is counted again.
 //   - Removed things leave their facts and cells where they are; they are not read while they are not declared, and are
 //     read again, whole, when they are declared again. Nothing is counted again.
-//   - Reading changes (names, owners, stages, wording, better, service levels, where a question or a metric belongs, a
-//     question's kind on the same scale) act at once, on all history.
+//   - Reading changes (names, owners, journeys, stages, steps, wording, better, service levels, where a question or a metric
+//     belongs, a question's kind on the same scale, pairings, segments, where a team stands and when, targets, CX scores,
+//     calendars, action rules) act at once, on all history. A changed feed holds for what comes from then on.
 //   - Another zone cuts other days, and another set of breakdowns needs other cells: history is counted again (Recounts).
 //     That holds for a breakdown taken away, too: it would go stale and be wrong on the day it comes back.
 //   - A metric's unit and resolution and a question's scale are what the integers in its facts mean. They never change

@@ -36,7 +36,15 @@ func harmless() map[string]func(*mapv1.Map) {
 		"removed touchpoint": func(p *mapv1.Map) { p.Touchpoints = p.Touchpoints[:1]; p.Questions[1].Touchpoints = []string{"help"} },
 		"removed metric":     func(p *mapv1.Map) { p.Metrics = p.Metrics[:1] },
 		"kind, same scale":   func(p *mapv1.Map) { p.Questions[1].Kind = mapv1.QuestionKind_QUESTION_KIND_RATING },
-		"order":              func(p *mapv1.Map) { p.Breakdowns[0], p.Breakdowns[1] = p.Breakdowns[1], p.Breakdowns[0] },
+		"reorganisation": func(p *mapv1.Map) {
+			p.Teams[0].Placements = []*mapv1.Placement{{Parent: "care-2", From: "2026-07-01"}}
+		},
+		"target": func(p *mapv1.Map) { p.Targets = []*mapv1.Target{{Score: "wait.mean", Value: 20}} },
+		"formula": func(p *mapv1.Map) {
+			s := p.ServiceLevels[0]
+			s.Of, s.Abandons, s.Abandoned = nil, mapv1.Abandons_ABANDONS_FAIL, []string{"abandoned"}
+		},
+		"order": func(p *mapv1.Map) { p.Breakdowns[0], p.Breakdowns[1] = p.Breakdowns[1], p.Breakdowns[0] },
 	}
 }
 

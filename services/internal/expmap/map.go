@@ -36,6 +36,43 @@ type Map struct {
 	Breakdowns []Breakdown
 	// ServiceLevels by id.
 	ServiceLevels map[string]*mapv1.ServiceLevel
+
+	// Roles that own things, by id; none where the map names owners as it likes.
+	Roles map[string]*mapv1.Role
+	// Journeys by id.
+	Journeys map[string]*mapv1.Journey
+	// Stages by id: those declared, and those that only touchpoints name.
+	Stages map[string]*Stage
+	// Pairings by id.
+	Pairings map[string]*mapv1.Pairing
+	// Segments by id.
+	Segments map[string]*mapv1.Segment
+	// Targets by score, each score's in the order of the map.
+	Targets map[string][]*Target
+	// CxScores by id.
+	CxScores map[string]*mapv1.CxScore
+	// Calendars by id.
+	Calendars map[string]*Calendar
+
+	tree map[string][]below // teams directly below each
+}
+
+// Stage is a phase of a journey.
+type Stage struct {
+	ID string
+	// Journey it belongs to; empty where it belongs to none.
+	Journey string
+	// Touchpoints of the stage, in the order of the map.
+	Touchpoints []string
+	// Proto is nil for a stage that only touchpoints name.
+	Proto *mapv1.Stage
+}
+
+// Target is a wanted value of a score.
+type Target struct {
+	// By is the start, in the organisation's zone, of the day by which it is wanted; zero where it is wanted from now on.
+	By    time.Time
+	Proto *mapv1.Target
 }
 
 // Touchpoint is one way in which the customer and the organisation meet.

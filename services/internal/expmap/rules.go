@@ -13,6 +13,8 @@ const (
 	idRemedy   = "Use 1 to 64 of a-z, 0-9, - and _, beginning with a letter."
 	teamRemedy = "Use 1 to 64 of A-Z, a-z, 0-9, -, _ and ., beginning with a letter."
 	zoneRemedy = `Use an IANA zone such as "Europe/Berlin", or leave it out for UTC.`
+	// Of zones within a map.
+	innerZoneRemedy = `Use an IANA zone such as "Europe/Berlin", or leave it out for the organisation's.`
 )
 
 // fieldRules reports what the contract's own field rules refuse.
@@ -43,9 +45,13 @@ func explainRule(path, rule, message string) (what, remedy string) {
 		return "This is not a valid team id.", teamRemedy
 	case rule == "string.pattern" && last == "organisation":
 		return "This is not a valid organisation id.", idRemedy
+	case rule == "string.pattern" && last == "source":
+		return "This is not a valid source id.", idRemedy
 	case rule == "string.pattern":
 		return "This is not a valid id.", idRemedy
-	case rule == "enum.not_in" || rule == "enum.defined_only":
+	case rule == "enum.not_in":
+		return "No " + last + " is given.", enumRemedy(last)
+	case rule == "enum.defined_only":
 		return sentence(last + " has no known value"), enumRemedy(last)
 	case rule == "repeated.min_items":
 		return sentence(last + " is empty"), "Declare at least one."
@@ -53,6 +59,10 @@ func explainRule(path, rule, message string) (what, remedy string) {
 		return sentence(last + " is too long: the list " + strings.TrimPrefix(message, "must ")), "Declare fewer."
 	case strings.HasPrefix(rule, "string.") && last == "unit":
 		return "The metric has no usable unit.", `Name the unit in which it is read, such as "s", "EUR" or "points".`
+	case rule == "string.min_len":
+		return sentence(last + " is empty"), "Write it, or delete what it belongs to."
+	case last == "weight":
+		return "The weight is not above 0.", "Give a weight above 0, such as 1, or delete the part."
 	case last == "resolution":
 		return "The resolution is not between 1 and 1,000,000.",
 			"Give the number of values in one unit: 1000 for seconds kept in milliseconds, 100 for euros in cents, 1 for points."
@@ -71,6 +81,18 @@ func enumRemedy(field string) string {
 		return "Use one of " + shortNames(mapv1.Direction(0).Descriptor()) + ", or leave it out."
 	case "better":
 		return "Use one of " + shortNames(mapv1.Better(0).Descriptor()) + ", or leave it out."
+	case "sign":
+		return "Use positive (answers rise with the metric) or negative (they fall when it rises), before you look at the data."
+	case "place":
+		return "Use front_stage (customers see it) or back_stage (they do not)."
+	case "life":
+		return "Use one of " + shortNames(mapv1.Life(0).Descriptor()) + ", or leave it out."
+	case "facet":
+		return "Use one of " + shortNames(mapv1.Facet(0).Descriptor()) + ", or leave it out."
+	case "feeling":
+		return "Use " + feelingRemedy
+	case "abandons":
+		return "Use one of " + shortNames(mapv1.Abandons(0).Descriptor()) + ", or leave it out."
 	}
 	return "Use a declared value."
 }

@@ -1,9 +1,9 @@
 package expmap
 
 import (
+	"cmp"
 	"fmt"
-	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -53,7 +53,7 @@ func CheckYAML(name string, data []byte) (*Map, []Located) {
 }
 
 // Locate gives problems of a map their places in the YAML it was read from: the value itself, or what encloses it when it is
-// missing.
+// missing. They come in the order of the file.
 func Locate(name string, data []byte, problems []*mapv1.Problem) []Located {
 	_, places, _ := readYAML(name, data)
 	return locate(name, places, problems)
@@ -65,6 +65,7 @@ func locate(name string, places map[string]place, problems []*mapv1.Problem) []L
 		at := nearest(places, p.GetField())
 		located = append(located, Located{File: name, Line: at.line, Col: at.col, Field: p.GetField(), Message: p.GetMessage(), Remedy: p.GetRemedy()})
 	}
+	slices.SortStableFunc(located, func(a, b Located) int { return cmp.Or(a.Line-b.Line, a.Col-b.Col) })
 	if len(located) == 0 {
 		return nil
 	}
@@ -113,17 +114,18 @@ func (r *reader) parse(data []byte) (*yaml.Node, bool) {
 		r.add(at, "", fmt.Sprintf("The file has %d bytes and may have %d.", len(data), maxYAMLBytes), "Declare less.")
 		return nil, false
 	}
-	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	lines := &lineReader{rest: data}
+	dec := yaml.NewDecoder(lines)
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); err != nil {
-		r.syntax(err)
+		r.syntax(err, data, lines.read)
 		return nil, false
 	}
 	if err := dec.Decode(&more); err == nil {
 		r.add(place{more.Line, more.Column}, "", "The file holds more than one document.", "Keep one map a file.")
 		return nil, false
 	} else if err.Error() != "EOF" {
-		r.syntax(err)
+		r.syntax(err, data, lines.read)
 		return nil, false
 	}
 	if len(doc.Content) != 1 {
@@ -131,22 +133,6 @@ func (r *reader) parse(data []byte) (*yaml.Node, bool) {
 		return nil, false
 	}
 	return doc.Content[0], true
-}
-
-// syntax reports what the YAML parser says; it names the line in its text only.
-func (r *reader) syntax(err error) {
-	if err.Error() == "EOF" {
-		r.add(place{1, 1}, "", "The file is empty.", "Declare a map, beginning with organisation: and touchpoints:.")
-		return
-	}
-	at, text := place{1, 1}, strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := regexp.MustCompile(`line (\d+): `).FindStringSubmatch(text); m != nil {
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			at.line = n
-		}
-		text = strings.Replace(text, m[0], "", 1)
-	}
-	r.add(at, "", "The file is not valid YAML: "+strings.TrimSuffix(text, ".")+".", "Check indentation, colons and quotes there and on the line above.")
 }
 
 // WriteYAML returns a map as ReadYAML reads it. Comments are not kept: they are no part of a map.

@@ -1,6 +1,8 @@
 package expmap_test
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,7 +58,7 @@ func TestEveryProblemHasItsPlace(t *testing.T) {
 		want     string
 	}{
 		"unknown key":         {"functional_owner:", "functional_ownr:", `map.yaml:18:5: There is no field "functional_ownr". Did you mean "functional_owner"?`},
-		"unknown enum":        {"kind: nps", "kind: npss", `map.yaml:11:47: The field kind cannot be "npss". Did you mean "nps"? Use one of nps, csat, ces1, ces2, rating, yes_no.`},
+		"unknown enum":        {"kind: nps", "kind: npss", `map.yaml:11:47: The field kind cannot be "npss". Did you mean "nps"? Use one of nps, csat, ces1, ces2, rating, yes_no, enps, expectation, importance, emotion, choice.`},
 		"key twice":           {"zone: Europe/Berlin", "name: again", `map.yaml:3:1: The field "name" is given twice, first on line 2. Delete one of the two.`},
 		"text for a number":   {"resolution: 1000", "resolution: many", `map.yaml:9:37: The field resolution must be a whole number from 0, not "many".`},
 		"number in quotes":    {"resolution: 1000", `resolution: "1000"`, `map.yaml:9:37: The field resolution must be a whole number`},
@@ -81,11 +83,41 @@ func TestEveryProblemHasItsPlace(t *testing.T) {
 			if m != nil || len(problems) == 0 {
 				t.Fatal("accepted")
 			}
-			if got := problems[0].String(); !strings.HasPrefix(got, c.want) {
-				t.Errorf("got  %s\nwant %s", got, c.want)
+			if !slices.ContainsFunc(problems, func(l expmap.Located) bool { return strings.HasPrefix(l.String(), c.want) }) {
+				t.Errorf("got  %v\nwant %s", problems, c.want)
 			}
 			if problems[0].Remedy == "" {
 				t.Error("no remedy")
+			}
+		})
+	}
+}
+
+func TestASyntaxErrorIsFoundWhereItStands(t *testing.T) {
+	lines := strings.Split(strings.TrimSuffix(smallYAML, "\n"), "\n")
+	for name, c := range map[string]struct {
+		line int // that is replaced
+		with string
+	}{
+		"bracket not closed":   {16, "    channels: [voice"},
+		"brace not closed":     {13, "  - {id: sl20, metric: wait"},
+		"quote not closed":     {3, `zone: "Europe/Berlin`},
+		"colon too many":       {19, "    operational_owner: floor: manager"},
+		"too little indented":  {17, "  direction: INBOUND"},
+		"too far indented":     {18, "      functional_owner: head"},
+		"a tab":                {18, "\tfunctional_owner: head"},
+		"an unknown alias":     {16, "    channels: *chanels"},
+		"no space after colon": {3, "zone:Europe/Berlin"},
+		"a control character":  {2, "name: a\x01b"},
+		"not UTF-8":            {2, "name: \xff"},
+		"the first line":       {1, "organisation: ["},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := slices.Clone(lines)
+			broken[c.line-1] = c.with
+			m, problems := expmap.ReadYAML("map.yaml", []byte(strings.Join(broken, "\n")))
+			if m != nil || len(problems) != 1 || problems[0].Line != c.line {
+				t.Errorf("want line %d: %v", c.line, problems)
 			}
 		})
 	}
@@ -111,9 +143,9 @@ func TestLocateGivesPlacesToProblemsFoundElsewhere(t *testing.T) {
 		{Field: "questions[0].touchpoints[0]"}, {Field: "touchpoints[0].metrics[4]"}, {Field: "teams"},
 	})
 	want := []expmap.Located{
+		{File: "map.yaml", Line: 1, Col: 1, Field: "teams"},
 		{File: "map.yaml", Line: 11, Col: 95, Field: "questions[0].touchpoints[0]"},
 		{File: "map.yaml", Line: 15, Col: 5, Field: "touchpoints[0].metrics[4]"},
-		{File: "map.yaml", Line: 1, Col: 1, Field: "teams"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -159,6 +191,11 @@ func TestWriteYAMLRefusesToLose(t *testing.T) {
 
 func FuzzReadYAML(f *testing.F) {
 	f.Add([]byte(smallYAML))
+	if data, err := os.ReadFile("testdata/whole.yaml"); err != nil {
+		f.Fatal(err)
+	} else {
+		f.Add(data)
+	}
 	f.Add([]byte("organisation: &a [*a]"))
 	f.Add([]byte("touchpoints: [{id: help, channels: [voice]}]\n<<: {}"))
 	f.Fuzz(func(t *testing.T, data []byte) {

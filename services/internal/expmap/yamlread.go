@@ -130,6 +130,12 @@ func (r *reader) scalar(n *yaml.Node, path string, fd protoreflect.FieldDescript
 			return refuse(fmt.Sprintf("%s cannot be %q.%s", what(path), n.Value, didYouMean(strings.ToLower(n.Value), shortList(fd.Enum()))), "Use one of "+shortNames(fd.Enum())+".")
 		}
 		return protoreflect.ValueOfEnum(v), true
+	case protoreflect.BoolKind:
+		v, err := strconv.ParseBool(n.Value)
+		if n.Tag != "!!bool" || err != nil {
+			return refuse(fmt.Sprintf("%s must be true or false, not %q.", what(path), n.Value), "Write true or false.")
+		}
+		return protoreflect.ValueOfBool(v), true
 	case protoreflect.Int32Kind:
 		v, err := strconv.ParseInt(n.Value, 10, 32)
 		if n.Tag != "!!int" || err != nil {

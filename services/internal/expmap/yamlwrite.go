@@ -2,6 +2,7 @@ package expmap
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -19,11 +20,8 @@ func encodeMessage(m protoreflect.Message) (*yaml.Node, error) {
 	fields := m.Descriptor().Fields()
 	for i := 0; i < fields.Len(); i++ {
 		fd := fields.Get(i)
-		if !m.Has(fd) {
-			// A scale that begins or ends at 0 says so: it is the one place where 0 is no absence.
-			if fd.Kind() != protoreflect.Int32Kind {
-				continue
-			}
+		if !m.Has(fd) && !zeroSpeaks(fd) {
+			continue
 		}
 		v, err := encodeField(m.Get(fd), fd)
 		if err != nil {
@@ -32,6 +30,18 @@ func encodeMessage(m protoreflect.Message) (*yaml.Node, error) {
 		n.Content = append(n.Content, scalarNode("!!str", string(fd.Name())), v)
 	}
 	return n, nil
+}
+
+// zeroSpeaks reports whether 0 is a value and no absence: points of a scale, wanted values, the ends of what is worth points.
+func zeroSpeaks(fd protoreflect.FieldDescriptor) bool {
+	switch fd.Kind() {
+	case protoreflect.Int32Kind:
+		return true
+	case protoreflect.DoubleKind:
+		return slices.Contains([]string{"value", "worst", "best"}, string(fd.Name()))
+	default:
+		return false
+	}
 }
 
 func encodeField(v protoreflect.Value, fd protoreflect.FieldDescriptor) (*yaml.Node, error) {
@@ -64,6 +74,8 @@ func encodeValue(v protoreflect.Value, fd protoreflect.FieldDescriptor) (*yaml.N
 			return nil, fmt.Errorf("the field %s has no known value (%d)", fd.Name(), v.Enum())
 		}
 		return scalarNode("!!str", shortName(value, fd.Enum())), nil
+	case protoreflect.BoolKind:
+		return scalarNode("!!bool", strconv.FormatBool(v.Bool())), nil
 	case protoreflect.Int32Kind:
 		return scalarNode("!!int", strconv.FormatInt(v.Int(), 10)), nil
 	case protoreflect.Uint32Kind:

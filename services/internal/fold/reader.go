@@ -48,13 +48,21 @@ func newReader(ctx context.Context, s jetstream.Stream, from uint64, log *slog.L
 	}
 	r := &reader{out: make(chan read, queue), cancel: cancel, stream: s, log: log}
 	r.done.Add(2)
+	pumped := make(chan struct{})
 	go func() {
 		defer r.done.Done()
 		<-ctx.Done()
+		// Next ends by its context; only an iterator that is being made anew, because the bus is away, has to be told. Told too
+		// early it would stop its old self and leave the new one running.
+		select {
+		case <-pumped:
+		case <-time.After(100 * time.Millisecond):
+		}
 		it.Stop()
 	}()
 	go func() {
 		defer r.done.Done()
+		defer close(pumped)
 		r.pump(ctx, it, from)
 	}()
 	return r, nil
@@ -70,7 +78,6 @@ func (r *reader) pump(ctx context.Context, it jetstream.MessagesContext, next ui
 		}
 	}
 	for {
-		// Stop alone does not reach an iterator that is being made anew while the bus comes back.
 		m, err := it.Next(jetstream.NextContext(ctx))
 		if ctx.Err() != nil {
 			return

@@ -16,7 +16,7 @@ import (
 // A command's error has ready-made text for people, of one or more lines; ExitCode tells the status to exit with.
 func Commands() []*cobra.Command {
 	build := []func(*options) *cobra.Command{
-		checkCommand, applyCommand, importCommand, retractCommand,
+		checkCommand, applyCommand, mapCommand, coverageCommand, importCommand, retractCommand,
 		scoresCommand, watchCommand, seriesCommand, explainCommand, eventCommand,
 		statusCommand, verifyCommand, rebuildCommand, parkedCommand, refusedCommand,
 		formatsCommand, rehearseCommand, tailCommand,

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net"
 	"strings"
@@ -40,6 +41,7 @@ type fake struct {
 	batches  int
 	failAt   int // batch at which the stream breaks for good; 0 never
 	maps     map[string]*mapv1.Map
+	versions []*mapv1.MapVersion // of "acme", the oldest first; what GetMap answers from where there are any
 	list     []*scorev1.Score
 	asked    *scorev1.Filter
 	watch    []*scorev1.WatchScoresResponse
@@ -164,6 +166,15 @@ func (f *fake) ListMaps(context.Context, *mapv1.ListMapsRequest) (*mapv1.ListMap
 }
 
 func (f *fake) GetMap(_ context.Context, req *mapv1.GetMapRequest) (*mapv1.GetMapResponse, error) {
+	if n := len(f.versions); n > 0 && req.GetOrganisation() == "acme" {
+		want := cmp.Or(req.GetVersion(), f.versions[n-1].GetVersion())
+		for _, v := range f.versions {
+			if v.GetVersion() == want {
+				return &mapv1.GetMapResponse{Version: v}, nil
+			}
+		}
+		return nil, status.Errorf(codes.NotFound, "the map of acme has no version %d", want)
+	}
 	if f.maps[req.GetOrganisation()] == nil {
 		return nil, status.Error(codes.NotFound, "no map")
 	}

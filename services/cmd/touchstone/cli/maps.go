@@ -61,13 +61,22 @@ func place(file string, line int, field, message, remedy string) string {
 	return clean(b.String())
 }
 
+// mapCommand is the parent of what looks at maps and begins new ones.
+func mapCommand(o *options) *cobra.Command {
+	c := &cobra.Command{Use: "map", Short: "Begin, compare and look at experience maps"}
+	c.AddCommand(newMapCommand(o), showMapCommand(o), diffMapsCommand(o), mapHistoryCommand(o))
+	return c
+}
+
 func checkCommand(o *options) *cobra.Command {
 	offline := false
 	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Check an experience map",
 		Long: `Check an experience map: every problem as file:line: field: message — remedy. With a running Touchstone it also tells
-what applying the map would do. It changes nothing. Exits with 2 when there are problems.`,
+what applying the map would do. It changes nothing. Exits with 2 when there are problems.
+
+What the map leaves open is no problem: touchstone coverage FILE lists it.`,
 		Args: cobra.ExactArgs(1),
 	}
 	online := o.rpc(func(ctx context.Context, s *session, args []string) error {
@@ -77,7 +86,7 @@ what applying the map would do. It changes nothing. Exits with 2 when there are 
 		}
 		answer, err := s.maps.CheckMap(ctx, &mapv1.CheckMapRequest{Map: m})
 		if status.Code(err) == codes.Unavailable {
-			return s.say(s.out, "%s is in order (%d touchpoints); no Touchstone at %s to compare it with", args[0], len(m.GetTouchpoints()), s.server)
+			return s.say(s.out, "%s is in order (%d touchpoints); no Touchstone at %s to compare it with\n%s", args[0], len(m.GetTouchpoints()), s.server, expmap.Cover(m).Headline())
 		}
 		if err != nil {
 			return err
@@ -94,7 +103,7 @@ what applying the map would do. It changes nothing. Exits with 2 when there are 
 		c.SilenceUsage = true
 		_, m, err := readMap(args[0])
 		if err == nil {
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s is in order (%d touchpoints)\n", args[0], len(m.GetTouchpoints()))
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s is in order (%d touchpoints)\n%s\n", args[0], len(m.GetTouchpoints()), expmap.Cover(m).Headline())
 		}
 		return err
 	}
@@ -136,7 +145,7 @@ func (s *session) checked(name string, m *mapv1.Map, answer *mapv1.CheckMapRespo
 			return err
 		}
 	}
-	return nil
+	return s.say(s.out, "%s", expmap.Cover(m).Headline())
 }
 
 func applyCommand(o *options) *cobra.Command {

@@ -53,6 +53,12 @@ func scope(s *scorev1.Scope) string {
 	if v := s.GetTouchpoint(); v != "" {
 		parts = append(parts, v)
 	}
+	if v := s.GetStage(); v != "" {
+		parts = append(parts, "stage "+v)
+	}
+	if v := s.GetJourney(); v != "" {
+		parts = append(parts, "journey "+v)
+	}
 	if v := s.GetChannel(); v != "" {
 		parts = append(parts, "channel "+v)
 	}

@@ -16,17 +16,23 @@ import (
 type selection struct {
 	period
 	touchpoints, scores []string
+	stage, journey      string
 	channel, team       string
+	byStage, byJourney  bool
 	byChannel, byTeam   bool
 }
 
 func (f *selection) register(c *cobra.Command, closed bool) {
 	c.Flags().StringSliceVar(&f.touchpoints, "touchpoint", nil, "only these touchpoints (`id`, repeatable)")
 	c.Flags().StringSliceVar(&f.scores, "score", nil, "only these scores: an id or a `pattern` such as 'wait.*' (repeatable; without, one headline score per measure)")
+	c.Flags().StringVar(&f.stage, "stage", "", "only this stage (`id`)")
+	c.Flags().StringVar(&f.journey, "journey", "", "only this journey (`id`)")
 	c.Flags().StringVar(&f.channel, "channel", "", "only this channel (`id`)")
-	c.Flags().StringVar(&f.team, "team", "", "only this team (`id`)")
+	c.Flags().StringVar(&f.team, "team", "", "only this team (`id`), with the teams below it")
+	c.Flags().BoolVar(&f.byStage, "by-stage", false, "also each stage")
+	c.Flags().BoolVar(&f.byJourney, "by-journey", false, "also each journey")
 	c.Flags().BoolVar(&f.byChannel, "by-channel", false, "also each channel")
-	c.Flags().BoolVar(&f.byTeam, "by-team", false, "also each team")
+	c.Flags().BoolVar(&f.byTeam, "by-team", false, "also each team and each unit of teams")
 	c.Flags().StringVar(&f.window, "window", "", windowNames+" (without, 28d)")
 	if closed {
 		c.Flags().StringVar(&f.from, "from", "", "start, inclusive (`time`)")
@@ -45,18 +51,25 @@ func (f *selection) filter(ctx context.Context, s *session) (*scorev1.Filter, er
 	}
 	return &scorev1.Filter{
 		Organisation: org, Touchpoints: f.touchpoints, Scores: f.scores, Window: w, From: from, To: to,
+		ByStage: f.byStage || f.stage != "", ByJourney: f.byJourney || f.journey != "",
 		ByChannel: f.byChannel || f.channel != "", ByTeam: f.byTeam || f.team != "",
-		NoOrganisation: len(f.touchpoints) > 0,
+		NoOrganisation: len(f.touchpoints) > 0 || f.grouped(),
 	}, nil
 }
 
-// wants tells whether a score is of the channel and team asked for; the service's filter has only all or none of them.
+// grouped reports whether one stage or one journey is asked for.
+func (f *selection) grouped() bool { return f.stage != "" || f.journey != "" }
+
+// wants tells whether a score is of the stage, journey, channel and team asked for; the service's filter has only all or
+// none of them.
 func (f *selection) wants(s *scorev1.Score) bool {
 	scope := s.GetRef().GetScope()
+	about := !f.grouped() || len(f.touchpoints) > 0 && scope.GetTouchpoint() != "" ||
+		f.stage != "" && scope.GetStage() == f.stage || f.journey != "" && scope.GetJourney() == f.journey
 	if f.channel == "" && f.team == "" {
-		return true
+		return about
 	}
-	return f.channel != "" && scope.GetChannel() == f.channel || f.team != "" && scope.GetTeam() == f.team
+	return about && (f.channel != "" && scope.GetChannel() == f.channel || f.team != "" && scope.GetTeam() == f.team)
 }
 
 func scoresCommand(o *options) *cobra.Command {
@@ -67,7 +80,8 @@ func scoresCommand(o *options) *cobra.Command {
 		Long: `Show scores: value, 95% interval, number of cases, and the bounds of time actually used.
 Without --score one headline score per measure is shown. What contains simulated facts is marked.`,
 		Example: `  touchstone scores -o airport --from 2017-01-01 --to 2018-01-01 --score 'recommend.*'
-  touchstone scores -o telecom --window 24h --touchpoint help_line --by-team`,
+  touchstone scores -o telecom --window 24h --touchpoint help_line --by-team
+  touchstone scores -o telecom --stage get_help`,
 		Args: cobra.NoArgs,
 		RunE: o.rpc(func(ctx context.Context, s *session, _ []string) error { return f.show(ctx, s) }),
 	}

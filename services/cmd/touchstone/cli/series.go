@@ -12,13 +12,16 @@ import (
 // named is the flags that tell where and when of one score.
 type named struct {
 	period
-	touchpoint, channel, team, segment string
+	touchpoint, stage, journey string
+	channel, team, segment     string
 }
 
 func (f *named) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.touchpoint, "touchpoint", "", "touchpoint (`id`); without, the whole organisation")
+	c.Flags().StringVar(&f.stage, "stage", "", "stage (`id`) instead of a touchpoint")
+	c.Flags().StringVar(&f.journey, "journey", "", "journey (`id`) instead of a touchpoint")
 	c.Flags().StringVar(&f.channel, "channel", "", "channel (`id`)")
-	c.Flags().StringVar(&f.team, "team", "", "team (`id`)")
+	c.Flags().StringVar(&f.team, "team", "", "team (`id`), with the teams below it")
 	c.Flags().StringVar(&f.segment, "segment", "", "segment (`attribute=value`)")
 	c.Flags().StringVar(&f.window, "window", "", windowNames+" (without, 28d)")
 	c.Flags().StringVar(&f.from, "from", "", "start, inclusive (`time`)")
@@ -36,7 +39,9 @@ func (f *named) ref(ctx context.Context, s *session, score string) (*scorev1.Sco
 	}
 	return &scorev1.ScoreRef{
 		Organisation: org, Score: score, Window: w, From: from, To: to,
-		Scope: &scorev1.Scope{Touchpoint: f.touchpoint, Channel: f.channel, Team: f.team, Segment: f.segment},
+		Scope: &scorev1.Scope{
+			Touchpoint: f.touchpoint, Stage: f.stage, Journey: f.journey, Channel: f.channel, Team: f.team, Segment: f.segment,
+		},
 	}, nil
 }
 

@@ -139,17 +139,22 @@ const standing = 20
 
 // stand tells where things stand when a watch begins, beside what changes.
 func (w *watcher) stand(m *scorev1.WatchScoresResponse) error {
-	n := len(m.GetChanges())
+	var here []*scorev1.Score
+	for _, c := range m.GetChanges() {
+		if w.wants(c.GetScore()) {
+			here = append(here, c.GetScore())
+		}
+	}
+	n := len(here)
 	text := fmt.Sprintf("watching %s scores, window %s; Ctrl-C ends", thousands(fmt.Sprint(n)), windowName(windows[w.window]))
 	if n == 0 {
 		text = fmt.Sprintf("nothing happened there in the last %s yet: waiting for it; Ctrl-C ends", windowName(windows[w.window]))
 	}
-	for i, c := range m.GetChanges() {
+	for i, s := range here {
 		if i == standing {
 			text += fmt.Sprintf("\n  … and %s more", thousands(fmt.Sprint(n-standing)))
 			break
 		}
-		s := c.GetScore()
 		text += fmt.Sprintf("\n  %s of %s  %s  n %s", s.GetRef().GetScore(), scope(s.GetRef().GetScope()), or(suppressed(s), optional(s.Value, s.GetUnit())), thousands(fmt.Sprint(s.GetN())))
 	}
 	return w.say(w.session.err, "%s", text)

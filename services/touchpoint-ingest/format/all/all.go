@@ -11,10 +11,14 @@ import (
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/asteriskqueuelog"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/chatwoot"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/formbricks"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/freeswitchcdr"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/freeswitchesl"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/freshdesk"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/genesysconversation"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/genesysevent"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/social"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/twiliotaskrouter"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/twiliovoice"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/typeform"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/zendesk"
 )
@@ -35,6 +39,10 @@ func Formats() []*format.Format {
 		genesysevent.Format(),
 		social.Format(),
 		typeform.Format(),
+		freeswitchcdr.Format(),
+		freeswitchesl.Format(),
+		twiliotaskrouter.Format(),
+		twiliovoice.Format(),
 		zendesk.Format(),
 	}
 }

@@ -19,10 +19,12 @@
 package chatwoot
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -32,22 +34,22 @@ func Format() *format.Format {
 
 // body is an event: its name beside the fields of what it is about.
 type body struct {
-	Event word `json:"event"`
+	Event lenient.Text `json:"event"`
 	conversation
 	Changes []struct {
 		Status struct {
-			Previous word `json:"previous_value"`
+			Previous lenient.Text `json:"previous_value"`
 		} `json:"status"`
 	} `json:"changed_attributes"`
 
 	// Of messages.
-	ContentType  word          `json:"content_type"`
+	ContentType  lenient.Text  `json:"content_type"`
 	Conversation *conversation `json:"conversation"`
 	Content      struct {
 		Submitted struct {
 			CSAT struct {
-				Rating  word `json:"rating"`
-				Comment word `json:"feedback_message"`
+				Rating  lenient.Text `json:"rating"`
+				Comment lenient.Text `json:"feedback_message"`
 			} `json:"csat_survey_response"`
 		} `json:"submitted_values"`
 	} `json:"content_attributes"`
@@ -57,16 +59,16 @@ type body struct {
 
 // conversation as it stood. Its id counts within the account.
 type conversation struct {
-	ID           word `json:"id"`
-	Status       word `json:"status"`
-	Channel      word `json:"channel"`
-	InboxID      word `json:"inbox_id"`
-	Priority     word `json:"priority"`
-	CreatedAt    word `json:"created_at"`
-	UpdatedAt    word `json:"updated_at"`
-	LastActivity word `json:"last_activity_at"`
-	Timestamp    word `json:"timestamp"`
-	FirstReply   word `json:"first_reply_created_at"`
+	ID           lenient.Text `json:"id"`
+	Status       lenient.Text `json:"status"`
+	Channel      lenient.Text `json:"channel"`
+	InboxID      lenient.Text `json:"inbox_id"`
+	Priority     lenient.Text `json:"priority"`
+	CreatedAt    lenient.Text `json:"created_at"`
+	UpdatedAt    lenient.Text `json:"updated_at"`
+	LastActivity lenient.Text `json:"last_activity_at"`
+	Timestamp    lenient.Text `json:"timestamp"`
+	FirstReply   lenient.Text `json:"first_reply_created_at"`
 	Meta         struct {
 		Sender   party `json:"sender"`
 		Assignee party `json:"assignee"`
@@ -76,22 +78,22 @@ type conversation struct {
 
 // party is a contact, an agent, a team or an inbox.
 type party struct {
-	ID         word `json:"id"`
-	Name       word `json:"name"`
-	Identifier word `json:"identifier"`
-	Email      word `json:"email"`
-	Phone      word `json:"phone_number"`
+	ID         lenient.Text `json:"id"`
+	Name       lenient.Text `json:"name"`
+	Identifier lenient.Text `json:"identifier"`
+	Email      lenient.Text `json:"email"`
+	Phone      lenient.Text `json:"phone_number"`
 }
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	var p format.Parsed
-	for _, doc := range documents(d.Body) {
+	for line, raw := range lenient.Documents(d.Body) {
 		var b body
-		if err := decode(doc.raw, &b); err != nil {
-			p.Problems = append(p.Problems, format.Problem{Line: doc.line, Message: "It is no JSON.", Remedy: "Send what Chatwoot sent, as it came."})
+		if err := lenient.Decode(raw, &b); err != nil {
+			p.Problems = append(p.Problems, format.Problem{Line: line, Message: "It is no JSON.", Remedy: "Send what Chatwoot sent, as it came."})
 			continue
 		}
-		r := reader{Parsed: &p, o: o, line: doc.line}
+		r := reader{Parsed: &p, o: o, line: line}
 		switch event := string(b.Event); {
 		case event == "":
 			r.problem("event", "It does not name its event.", "Send what Chatwoot sent, as it came.")
@@ -118,9 +120,9 @@ func (r *reader) problem(field, message, remedy string) {
 }
 
 // newest returns the newest of the times that are told.
-func (r *reader) newest(all ...word) (at time.Time, ok bool) {
+func (r *reader) newest(all ...lenient.Text) (at time.Time, ok bool) {
 	for _, w := range all {
-		if t, read := when(w, r.o.Zone); read && t.After(at) {
+		if t, read := lenient.Time(w, r.o.Zone); read && t.After(at) {
 			at, ok = t, true
 		}
 	}
@@ -145,7 +147,7 @@ func (r *reader) conversation(b *body) {
 		r.problem("id", "The conversation has no id.", "Send what Chatwoot sent, as it came.")
 		return
 	}
-	created, ok := when(c.CreatedAt, r.o.Zone)
+	created, ok := lenient.Time(c.CreatedAt, r.o.Zone)
 	if !ok {
 		r.problem("created_at", "The conversation does not say when it was created.", "Send what Chatwoot sent, as it came; where its version does not tell, a newer one does.")
 		return
@@ -153,10 +155,10 @@ func (r *reader) conversation(b *body) {
 	changed, _ := r.newest(c.UpdatedAt, c.LastActivity, c.Timestamp, c.CreatedAt)
 	f := r.fields(c, b)
 	f["created_at"], f["status"] = created.Format(time.RFC3339Nano), status
-	if reply, ok := when(c.FirstReply, r.o.Zone); ok {
+	if reply, ok := lenient.Time(c.FirstReply, r.o.Zone); ok {
 		f["first_reply_created_at"] = reply.Format(time.RFC3339Nano)
 	}
-	r.Events = append(r.Events, identified(format.Event{Call: identity(string(c.ID)), Name: "conversation", At: changed, Fields: f}, r.o))
+	r.Events = append(r.Events, lenient.Identified(format.Event{Call: lenient.ID(c.ID), Name: "conversation", At: changed, Fields: f}, r.o))
 }
 
 func (r *reader) rating(b *body) {
@@ -180,31 +182,31 @@ func (r *reader) rating(b *body) {
 		r.problem("created_at", "The rating does not say when it was asked for.", "Send what Chatwoot sent, as it came.")
 		return
 	}
-	about, ok := when(c.CreatedAt, r.o.Zone)
+	about, ok := lenient.Time(c.CreatedAt, r.o.Zone)
 	if !ok {
-		if about, ok = when(b.CreatedAt, r.o.Zone); !ok {
+		if about, ok = lenient.Time(b.CreatedAt, r.o.Zone); !ok {
 			about = changed
 		}
 	}
 	f := r.fields(c, b)
 	delete(f, "priority")
-	f["conversation"], f["rating"], f["created_at"] = identity(string(c.ID)), v, about.Format(time.RFC3339Nano)
-	e := format.Event{Call: identity("csat:" + string(b.ID)), Name: "csat", At: changed, Fields: f, Text: comment(given.Comment)}
+	f["conversation"], f["rating"], f["created_at"] = lenient.ID(c.ID), v, about.Format(time.RFC3339Nano)
+	e := format.Event{Call: lenient.ID("csat:" + string(b.ID)), Name: "csat", At: changed, Fields: f, Text: lenient.Comment(given.Comment)}
 	if e.Text != "" {
 		e.Customer = f["contact"]
 	}
-	r.Events = append(r.Events, identified(e, r.o))
+	r.Events = append(r.Events, lenient.Identified(e, r.o))
 }
 
 // fields are those that conversations and ratings have in common.
 func (r *reader) fields(c *conversation, b *body) map[string]string {
 	f := map[string]string{
-		"inbox": first(c.InboxID, b.Inbox.ID), "channel": string(c.Channel), "priority": strings.ToLower(string(c.Priority)),
-		"team": first(c.Meta.Team.Name, c.Meta.Team.ID), "assignee": first(c.Meta.Assignee.Name, c.Meta.Assignee.ID),
+		"inbox": string(cmp.Or(c.InboxID, b.Inbox.ID)), "channel": string(c.Channel), "priority": strings.ToLower(string(c.Priority)),
+		"team": string(cmp.Or(c.Meta.Team.Name, c.Meta.Team.ID)), "assignee": string(cmp.Or(c.Meta.Assignee.Name, c.Meta.Assignee.ID)),
 	}
 	for _, who := range []party{c.Meta.Sender, b.Contact} {
 		// What other systems know a customer by comes first.
-		if id := first(who.Identifier, word(strings.ToLower(string(who.Email))), who.Phone); id != "" {
+		if id := string(cmp.Or(who.Identifier, lenient.Text(strings.ToLower(string(who.Email))), who.Phone)); id != "" {
 			f["contact"] = r.o.Person(id)
 			break
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // longestMail is the longest wait for a mail's first reply that is counted: nobody waits at the line for it.
@@ -20,7 +21,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 	f := e.Fields
 	created, _ := time.Parse(time.RFC3339Nano, f["created_at"])
 	r := format.Record{
-		ID: identity(call), Version: version(e.At), Queue: f["inbox"], Channel: channel(f["channel"]), Agent: f["assignee"], OccurredAt: created, Customer: f["contact"],
+		ID: lenient.ID(call), Version: uint64(max(0, e.At.UnixMicro())), Queue: f["inbox"], Channel: channel(f["channel"]), Agent: f["assignee"], OccurredAt: created, Customer: f["contact"],
 	}
 	if e.Name == "csat" {
 		v, err := strconv.ParseFloat(f["rating"], 64)

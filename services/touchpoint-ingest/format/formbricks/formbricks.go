@@ -20,6 +20,7 @@
 package formbricks
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math"
@@ -30,6 +31,7 @@ import (
 	"unicode"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -38,31 +40,31 @@ func Format() *format.Format {
 }
 
 type body struct {
-	Event word      `json:"event"`
-	Data  *response `json:"data"`
+	Event lenient.Text `json:"event"`
+	Data  *response    `json:"data"`
 }
 
 type response struct {
-	ID         word                       `json:"id"`
-	SurveyID   word                       `json:"surveyId"`
-	Finished   word                       `json:"finished"`
+	ID         lenient.Text               `json:"id"`
+	SurveyID   lenient.Text               `json:"surveyId"`
+	Finished   lenient.Text               `json:"finished"`
 	Data       map[string]json.RawMessage `json:"data"`
-	Language   word                       `json:"language"`
-	CreatedAt  word                       `json:"createdAt"`
-	UpdatedAt  word                       `json:"updatedAt"`
+	Language   lenient.Text               `json:"language"`
+	CreatedAt  lenient.Text               `json:"createdAt"`
+	UpdatedAt  lenient.Text               `json:"updatedAt"`
 	Contact    contact                    `json:"contact"`
-	Attributes map[string]word            `json:"contactAttributes"`
+	Attributes map[string]lenient.Text    `json:"contactAttributes"`
 	// As older versions named them.
-	Person           contact         `json:"person"`
-	PersonAttributes map[string]word `json:"personAttributes"`
+	Person           contact                 `json:"person"`
+	PersonAttributes map[string]lenient.Text `json:"personAttributes"`
 	Survey           struct {
-		Type word `json:"type"`
+		Type lenient.Text `json:"type"`
 	} `json:"survey"`
 }
 
 type contact struct {
-	ID     word `json:"id"`
-	UserID word `json:"userId"`
+	ID     lenient.Text `json:"id"`
+	UserID lenient.Text `json:"userId"`
 }
 
 // ranks of events within one millisecond.
@@ -80,13 +82,13 @@ func rank(event string) string {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	var p format.Parsed
-	for _, doc := range documents(d.Body) {
+	for line, raw := range lenient.Documents(d.Body) {
 		problem := func(field, message, remedy string) {
-			p.Problems = append(p.Problems, format.Problem{Line: doc.line, Field: field, Message: message, Remedy: remedy})
+			p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 		}
 		const asItCame = "Send what Formbricks sent, as it came."
 		var b body
-		if err := decode(doc.raw, &b); err != nil {
+		if err := lenient.Decode(raw, &b); err != nil {
 			problem("", "It is no JSON.", asItCame)
 			continue
 		}
@@ -102,12 +104,12 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 			problem("data.id", "The response has no id.", asItCame)
 			continue
 		}
-		created, ok := when(b.Data.CreatedAt, o.Zone)
+		created, ok := lenient.Time(b.Data.CreatedAt, o.Zone)
 		if !ok {
 			problem("data.createdAt", "The response does not say when it was begun.", asItCame)
 			continue
 		}
-		updated, ok := when(b.Data.UpdatedAt, o.Zone)
+		updated, ok := lenient.Time(b.Data.UpdatedAt, o.Zone)
 		if !ok {
 			updated = created
 		}
@@ -130,14 +132,14 @@ func (r *reader) read(rank string, created, updated time.Time) {
 	comments := commentsOn(numbers, texts)
 	customer := r.customer()
 	for _, question := range slices.Sorted(maps.Keys(numbers)) {
-		e := format.Event{Call: identity(string(r.x.ID)), Name: "answer", At: updated, Fields: map[string]string{
+		e := format.Event{Call: lenient.ID(r.x.ID), Name: "answer", At: updated, Fields: map[string]string{
 			"survey": string(r.x.SurveyID), "question": question, "value": numbers[question], "interaction": interaction, "rank": rank,
 			"type": strings.ToLower(string(r.x.Survey.Type)), "language": strings.ToLower(string(r.x.Language)), "customer": customer, "created_at": created.Format(time.RFC3339Nano),
 		}}
-		if e.Text = comment(comments[question]); e.Text != "" {
+		if e.Text = lenient.Comment(comments[question]); e.Text != "" {
 			e.Customer = customer
 		}
-		r.p.Events = append(r.p.Events, identified(e, r.o))
+		r.p.Events = append(r.p.Events, lenient.Identified(e, r.o))
 	}
 	if len(numbers) == 0 {
 		r.p.Ignore("response without a number")
@@ -145,8 +147,8 @@ func (r *reader) read(rank string, created, updated time.Time) {
 }
 
 // commentsOn returns the longest text that belongs to each number.
-func commentsOn(numbers map[string]string, texts map[string]word) map[string]word {
-	comments := map[string]word{}
+func commentsOn(numbers map[string]string, texts map[string]lenient.Text) map[string]lenient.Text {
+	comments := map[string]lenient.Text{}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		owner := ""
 		for question := range numbers {
@@ -162,17 +164,17 @@ func commentsOn(numbers map[string]string, texts map[string]word) map[string]wor
 }
 
 // answers tells numbers from texts, and both from hidden fields, which stand among them.
-func (r *reader) answers() (numbers map[string]string, texts map[string]word, interaction string) {
-	numbers, texts = map[string]string{}, map[string]word{}
+func (r *reader) answers() (numbers map[string]string, texts map[string]lenient.Text, interaction string) {
+	numbers, texts = map[string]string{}, map[string]lenient.Text{}
 	for _, name := range slices.Sorted(maps.Keys(r.x.Data)) {
 		raw := r.x.Data[name]
-		var w word
+		var w lenient.Text
 		if json.Unmarshal(raw, &w) != nil || w == "" {
 			continue // several choices, a matrix, not answered
 		}
 		switch name {
 		case "interaction_id", "interactionId", "interaction":
-			if string(w) != identity(string(w)) {
+			if string(w) != lenient.ID(w) {
 				r.problem("data."+name, "It is no id of an interaction; the answers are taken without it.", "Put the interaction's id into the survey's link as it was published.")
 				continue
 			}
@@ -196,15 +198,15 @@ const mostPoints = 1000
 
 func (r *reader) customer() string {
 	x := r.x
-	for _, attributes := range []map[string]word{x.Attributes, x.PersonAttributes} {
-		if id := first(attributes["userId"], word(strings.ToLower(string(attributes["email"])))); id != "" {
+	for _, attributes := range []map[string]lenient.Text{x.Attributes, x.PersonAttributes} {
+		if id := string(cmp.Or(attributes["userId"], lenient.Text(strings.ToLower(string(attributes["email"]))))); id != "" {
 			return r.o.Person(id)
 		}
 	}
-	if id := first(x.Contact.UserID, x.Person.UserID); id != "" {
+	if id := string(cmp.Or(x.Contact.UserID, x.Person.UserID)); id != "" {
 		return r.o.Person(id)
 	}
-	if id := first(x.Contact.ID, x.Person.ID); id != "" {
+	if id := string(cmp.Or(x.Contact.ID, x.Person.ID)); id != "" {
 		return r.o.Person("formbricks:" + id) // other systems' numbers are other people
 	}
 	return ""
@@ -223,7 +225,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 		created, _ := time.Parse(time.RFC3339Nano, f["created_at"])
 		rank, _ := strconv.ParseUint(f["rank"], 10, 8)
 		r := format.Record{
-			ID: identity(call + ":" + f["question"]), Version: uint64(e.At.UnixMilli())*4 + rank, Queue: f["survey"], Channel: channel(f["type"]), OccurredAt: created, Contact: call,
+			ID: lenient.ID(call + ":" + f["question"]), Version: uint64(e.At.UnixMilli())*4 + rank, Queue: f["survey"], Channel: channel(f["type"]), OccurredAt: created, Contact: call,
 			Customer: f["customer"], Answer: &format.Answer{Question: f["question"], Value: v, Interaction: f["interaction"], Text: e.Text},
 		}
 		if f["language"] != "" {

@@ -75,7 +75,11 @@ func plainJSON(body []byte) []byte {
 	if strings.HasPrefix(s, "{") {
 		return []byte(s)
 	}
-	if u, err := url.QueryUnescape(s); err == nil && strings.HasPrefix(u, "{") {
+	unescape := url.QueryUnescape
+	if strings.Contains(s, "%20") { // then a + is no space
+		unescape = url.PathUnescape
+	}
+	if u, err := unescape(s); err == nil && strings.HasPrefix(u, "{") {
 		return []byte(u)
 	}
 	u := s

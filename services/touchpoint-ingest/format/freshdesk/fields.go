@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // fields of a body by their names in lower case, nested ones joined by "_".
@@ -51,7 +53,7 @@ func (b fields) add(prefix string, all map[string]json.RawMessage, depth int) {
 			b.add(prefix+name+"_", nested, depth+1)
 			continue
 		}
-		var w word
+		var w lenient.Text
 		if json.Unmarshal(raw, &w) == nil {
 			b.set(prefix+name, string(w))
 		}

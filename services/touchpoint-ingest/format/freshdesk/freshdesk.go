@@ -38,6 +38,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -47,13 +48,13 @@ func Format() *format.Format {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	var p format.Parsed
-	for _, doc := range documents(d.Body) {
-		b, err := read(doc.raw)
+	for line, raw := range lenient.Documents(d.Body) {
+		b, err := read(raw)
 		if err != nil {
-			p.Problems = append(p.Problems, format.Problem{Line: doc.line, Message: "It is neither JSON nor form encoding.", Remedy: "Choose JSON in the automation rule, and put quotes around placeholders; those that may hold quotes themselves are better left out."})
+			p.Problems = append(p.Problems, format.Problem{Line: line, Message: "It is neither JSON nor form encoding.", Remedy: "Choose JSON in the automation rule, and put quotes around placeholders; those that may hold quotes themselves are better left out."})
 			continue
 		}
-		r := reader{Parsed: &p, o: o, line: doc.line, b: b, received: d.ReceivedAt}
+		r := reader{Parsed: &p, o: o, line: line, b: b, received: d.ReceivedAt}
 		r.read()
 	}
 	return p
@@ -76,7 +77,7 @@ func (r *reader) problem(field, message, remedy string) {
 func (r *reader) time(names ...string) (time.Time, bool) {
 	for _, name := range names {
 		if w := r.b.get(name); w != "" {
-			if t, ok := when(word(w), r.o.Zone); ok {
+			if t, ok := lenient.Time(w, r.o.Zone); ok {
 				return t, true
 			}
 			r.problem(name, "It is no time.", "Send times as ISO 8601, as in 2026-03-02T08:00:00Z.")
@@ -136,7 +137,7 @@ func (r *reader) ticket(id, status string) {
 	f := r.common()
 	f["status"], f["created_at"] = status, created.Format(time.RFC3339Nano)
 	f["priority"], f["type"] = strings.ToLower(r.b.get("ticket_priority", "priority")), strings.ToLower(r.b.get("ticket_type", "type"))
-	r.Events = append(r.Events, identified(format.Event{Call: identity(id), Name: "ticket", At: at, Fields: f}, r.o))
+	r.Events = append(r.Events, lenient.Identified(format.Event{Call: lenient.ID(id), Name: "ticket", At: at, Fields: f}, r.o))
 }
 
 // change reads the status that a ticket had before, where the event that is told is a change of it.
@@ -169,7 +170,7 @@ func (r *reader) rating(id string, rated map[string]string) {
 	if about.IsZero() {
 		about = at
 	}
-	text := comment(word(r.b.get("satisfaction_comment", "satisfaction_feedback", "satisfaction_rating_feedback", "survey_comment", "survey_feedback", "survey_remark", "feedback")))
+	text := lenient.Comment(r.b.get("satisfaction_comment", "satisfaction_feedback", "satisfaction_rating_feedback", "survey_comment", "survey_feedback", "survey_remark", "feedback"))
 	for _, question := range slices.Sorted(maps.Keys(rated)) {
 		points, ok := pointsOf(rated[question])
 		if !ok {
@@ -177,12 +178,12 @@ func (r *reader) rating(id string, rated map[string]string) {
 			continue
 		}
 		f := r.common()
-		f["ticket"], f["question"], f["points"], f["created_at"] = identity(id), question, strconv.Itoa(points), about.Format(time.RFC3339Nano)
-		e := format.Event{Call: identity("rating:" + id + ":" + question), Name: "rating", At: at, Fields: f}
+		f["ticket"], f["question"], f["points"], f["created_at"] = lenient.ID(id), question, strconv.Itoa(points), about.Format(time.RFC3339Nano)
+		e := format.Event{Call: lenient.ID("rating:" + id + ":" + question), Name: "rating", At: at, Fields: f}
 		if text != "" && (question == defaultQuestion || len(rated) == 1) {
 			e.Text, e.Customer = text, f["requester"]
 		}
-		r.Events = append(r.Events, identified(e, r.o))
+		r.Events = append(r.Events, lenient.Identified(e, r.o))
 	}
 }
 

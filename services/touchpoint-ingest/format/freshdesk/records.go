@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // records returns the newest record of a ticket, or of its rating.
@@ -15,7 +16,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 	e := events[len(events)-1] // sorted by time, which is the version
 	f := e.Fields
 	created, _ := time.Parse(time.RFC3339Nano, f["created_at"])
-	r := format.Record{ID: identity(call), Version: version(e.At), Queue: f["group"], Agent: f["agent"], OccurredAt: created, Customer: f["requester"]}
+	r := format.Record{ID: lenient.ID(call), Version: uint64(max(0, e.At.UnixMicro())), Queue: f["group"], Agent: f["agent"], OccurredAt: created, Customer: f["requester"]}
 	r.Channel, r.Direction = channel(f["source"])
 	if e.Name == "rating" {
 		v, err := strconv.ParseFloat(f["points"], 64)

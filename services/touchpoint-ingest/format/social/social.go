@@ -26,10 +26,12 @@
 package social
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -38,28 +40,28 @@ func Format() *format.Format {
 }
 
 type mention struct {
-	ID        word `json:"id"`
-	Network   word `json:"network"`
-	PostedAt  word `json:"posted_at"`
-	Author    word `json:"author"`
-	AuthorID  word `json:"author_id"`
-	Text      word `json:"text"`
-	Sentiment word `json:"sentiment"`
-	InReplyTo word `json:"in_reply_to"`
-	Queue     word `json:"queue"`
-	Brand     word `json:"brand"`
-	UpdatedAt word `json:"updated_at"`
-	Deleted   word `json:"deleted"`
+	ID        lenient.Text `json:"id"`
+	Network   lenient.Text `json:"network"`
+	PostedAt  lenient.Text `json:"posted_at"`
+	Author    lenient.Text `json:"author"`
+	AuthorID  lenient.Text `json:"author_id"`
+	Text      lenient.Text `json:"text"`
+	Sentiment lenient.Text `json:"sentiment"`
+	InReplyTo lenient.Text `json:"in_reply_to"`
+	Queue     lenient.Text `json:"queue"`
+	Brand     lenient.Text `json:"brand"`
+	UpdatedAt lenient.Text `json:"updated_at"`
+	Deleted   lenient.Text `json:"deleted"`
 }
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	var p format.Parsed
-	for _, doc := range documents(d.Body) {
+	for line, raw := range lenient.Documents(d.Body) {
 		problem := func(field, message, remedy string) {
-			p.Problems = append(p.Problems, format.Problem{Line: doc.line, Field: field, Message: message, Remedy: remedy})
+			p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 		}
 		var m mention
-		if len(doc.raw) == 0 || doc.raw[0] != '{' || decode(doc.raw, &m) != nil {
+		if len(raw) == 0 || raw[0] != '{' || lenient.Decode(raw, &m) != nil {
 			problem("", "It is no JSON object.", "Send one JSON object for each mention, an array of them, or one a line.")
 			continue
 		}
@@ -82,12 +84,12 @@ func (m *mention) event(p *format.Parsed, o format.Options) (e format.Event, fie
 	var posted, updated time.Time
 	ok := true
 	if m.PostedAt != "" {
-		if posted, ok = when(m.PostedAt, o.Zone); !ok {
+		if posted, ok = lenient.Time(m.PostedAt, o.Zone); !ok {
 			return e, "posted_at", "It is no time.", iso
 		}
 	}
 	if m.UpdatedAt != "" {
-		if updated, ok = when(m.UpdatedAt, o.Zone); !ok {
+		if updated, ok = lenient.Time(m.UpdatedAt, o.Zone); !ok {
 			return e, "updated_at", "It is no time.", iso
 		}
 	}
@@ -96,14 +98,14 @@ func (m *mention) event(p *format.Parsed, o format.Options) (e format.Event, fie
 	switch gone := strings.ToLower(string(m.Deleted)); gone {
 	case "", "false", "0", "no":
 	default:
-		if at, ok := when(m.Deleted, o.Zone); ok && at.After(updated) {
+		if at, ok := lenient.Time(m.Deleted, o.Zone); ok && at.After(updated) {
 			updated = at
 		}
 		if updated.IsZero() {
 			return e, "updated_at", "The deletion does not say when it was made.", "Send updated_at with deleted, or the time itself as deleted."
 		}
 		e.Name, e.At, e.Fields = "deletion", updated, nil
-		return identified(e, o), "", "", ""
+		return lenient.Identified(e, o), "", "", ""
 	}
 	if posted.IsZero() {
 		return e, "posted_at", "The mention does not say when it was written.", iso
@@ -113,7 +115,7 @@ func (m *mention) event(p *format.Parsed, o format.Options) (e format.Event, fie
 		e.At = updated
 	}
 	e.Fields["posted_at"] = posted.Format(time.RFC3339Nano)
-	e.Fields["queue"], e.Fields["brand"] = first(m.Queue, m.Brand, word(network)), string(m.Brand)
+	e.Fields["queue"], e.Fields["brand"] = string(cmp.Or(m.Queue, m.Brand, lenient.Text(network))), string(m.Brand)
 	if m.InReplyTo != "" {
 		e.Fields["in_reply_to"] = id(m.InReplyTo, o)
 	}
@@ -125,22 +127,22 @@ func (m *mention) event(p *format.Parsed, o format.Options) (e format.Event, fie
 		p.Ignore("sentiment in other words")
 	}
 	author := ""
-	if who := strings.ToLower(strings.TrimPrefix(first(m.AuthorID, m.Author), "@")); who != "" {
+	if who := strings.ToLower(strings.TrimPrefix(string(cmp.Or(m.AuthorID, m.Author)), "@")); who != "" {
 		author = o.Person(network + ":" + who)
 	}
 	e.Fields["author"] = author
-	if e.Text = comment(m.Text); e.Text != "" {
+	if e.Text = lenient.Comment(m.Text); e.Text != "" {
 		e.Customer = author
 	}
-	return identified(e, o), "", "", ""
+	return lenient.Identified(e, o), "", "", ""
 }
 
 // id returns a mention's id, without the person that an address may name.
-func id(own word, o format.Options) string {
+func id(own lenient.Text, o format.Options) string {
 	if s := string(own); strings.Contains(s, "//") || strings.Contains(s, "@") {
-		return identity("u-" + o.Person(s))
+		return lenient.ID("u-" + o.Person(s))
 	}
-	return identity(string(own))
+	return lenient.ID(own)
 }
 
 // records returns the newest record of a mention.
@@ -149,7 +151,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 		return nil
 	}
 	e := events[len(events)-1] // sorted by time, which is the version
-	r := format.Record{ID: identity(call), Version: version(e.At)}
+	r := format.Record{ID: lenient.ID(call), Version: uint64(max(0, e.At.UnixMicro()))}
 	if e.Name == "deletion" {
 		r.Retracted = true
 		return []format.Record{r}

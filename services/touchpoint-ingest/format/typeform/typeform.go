@@ -21,12 +21,14 @@
 package typeform
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -35,14 +37,14 @@ func Format() *format.Format {
 }
 
 type body struct {
-	EventType word `json:"event_type"`
+	EventType lenient.Text `json:"event_type"`
 	Response  *struct {
-		FormID      word            `json:"form_id"`
-		Token       word            `json:"token"`
-		SubmittedAt word            `json:"submitted_at"`
-		LandedAt    word            `json:"landed_at"`
-		Hidden      map[string]word `json:"hidden"`
-		Answers     []answer        `json:"answers"`
+		FormID      lenient.Text            `json:"form_id"`
+		Token       lenient.Text            `json:"token"`
+		SubmittedAt lenient.Text            `json:"submitted_at"`
+		LandedAt    lenient.Text            `json:"landed_at"`
+		Hidden      map[string]lenient.Text `json:"hidden"`
+		Answers     []answer                `json:"answers"`
 		Definition  struct {
 			Fields []field `json:"fields"`
 		} `json:"definition"`
@@ -50,33 +52,33 @@ type body struct {
 }
 
 type answer struct {
-	Type    word `json:"type"`
-	Number  word `json:"number"`
-	Boolean word `json:"boolean"`
-	Text    word `json:"text"`
-	Email   word `json:"email"`
-	Phone   word `json:"phone_number"`
+	Type    lenient.Text `json:"type"`
+	Number  lenient.Text `json:"number"`
+	Boolean lenient.Text `json:"boolean"`
+	Text    lenient.Text `json:"text"`
+	Email   lenient.Text `json:"email"`
+	Phone   lenient.Text `json:"phone_number"`
 	Choice  struct {
-		Label word `json:"label"`
+		Label lenient.Text `json:"label"`
 	} `json:"choice"`
 	Field field `json:"field"`
 }
 
 type field struct {
-	ID   word `json:"id"`
-	Ref  word `json:"ref"`
-	Type word `json:"type"`
+	ID   lenient.Text `json:"id"`
+	Ref  lenient.Text `json:"ref"`
+	Type lenient.Text `json:"type"`
 }
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	var p format.Parsed
-	for _, doc := range documents(d.Body) {
+	for line, raw := range lenient.Documents(d.Body) {
 		problem := func(field, message, remedy string) {
-			p.Problems = append(p.Problems, format.Problem{Line: doc.line, Field: field, Message: message, Remedy: remedy})
+			p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 		}
 		const asItCame = "Send what Typeform sent, as it came."
 		var b body
-		if err := decode(doc.raw, &b); err != nil {
+		if err := lenient.Decode(raw, &b); err != nil {
 			problem("", "It is no JSON.", asItCame)
 			continue
 		}
@@ -91,9 +93,9 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 			problem("form_response.token", "The response has no token.", asItCame)
 			continue
 		}
-		at, ok := when(b.Response.SubmittedAt, o.Zone)
+		at, ok := lenient.Time(b.Response.SubmittedAt, o.Zone)
 		if !ok {
-			if at, ok = when(b.Response.LandedAt, o.Zone); !ok {
+			if at, ok = lenient.Time(b.Response.LandedAt, o.Zone); !ok {
 				problem("form_response.submitted_at", "The response does not say when it was given.", asItCame)
 				continue
 			}
@@ -106,45 +108,45 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 // read takes the answers of one response in.
 func (b *body) read(p *format.Parsed, at time.Time, o format.Options, problem func(field, message, remedy string)) {
 	x := b.Response
-	hidden := map[string]word{}
+	hidden := map[string]lenient.Text{}
 	for name, v := range x.Hidden {
 		if name = strings.ToLower(name); v > hidden[name] { // of two spellings the greater holds: their order is chance
 			hidden[name] = v
 		}
 	}
-	types := map[word]word{}
+	types := map[lenient.Text]lenient.Text{}
 	for _, f := range x.Definition.Fields {
 		types[f.ID] = f.Type
 	}
-	customer := o.Person(first(hidden["customer_id"], hidden["customer"], hidden["user_id"], lower(hidden["email"]), hidden["phone"]))
-	interaction := first(hidden["interaction_id"], hidden["interaction"])
-	if interaction != identity(interaction) && interaction != "" {
+	customer := o.Person(string(cmp.Or(hidden["customer_id"], hidden["customer"], hidden["user_id"], lower(hidden["email"]), hidden["phone"])))
+	interaction := string(cmp.Or(hidden["interaction_id"], hidden["interaction"]))
+	if interaction != lenient.ID(interaction) && interaction != "" {
 		problem("hidden.interaction_id", "It is no id of an interaction; the answers are taken without it.", "Put the interaction's id into the form's link as it was published.")
 		interaction = ""
 	}
 	var events []format.Event
-	var before word // texts before the first number
+	var before lenient.Text // texts before the first number
 	for _, a := range x.Answers {
-		kind := first(a.Field.Type, types[a.Field.ID])
+		kind := string(cmp.Or(a.Field.Type, types[a.Field.ID]))
 		if customer == "" {
-			customer = o.Person(first(lower(a.Email), a.Phone))
+			customer = o.Person(string(cmp.Or(lower(a.Email), a.Phone)))
 		}
 		if kind == "long_text" && a.Text != "" {
 			if n := len(events); n > 0 {
 				events[n-1].Text = joined(events[n-1].Text, a.Text)
 			} else {
-				before = word(joined(string(before), a.Text))
+				before = lenient.Text(joined(string(before), a.Text))
 			}
 			continue
 		}
 		value, ok := a.value()
-		question := first(a.Field.Ref, a.Field.ID)
+		question := string(cmp.Or(a.Field.Ref, a.Field.ID))
 		if !ok || question == "" {
-			p.Ignore("answer of the type " + first(word(kind), a.Type, "unknown"))
+			p.Ignore("answer of the type " + string(cmp.Or(lenient.Text(kind), a.Type, "unknown")))
 			continue
 		}
-		events = append(events, format.Event{Call: identity(string(x.Token)), Name: "answer", At: at, Text: comment(before), Fields: map[string]string{
-			"form": string(x.FormID), "field": first(a.Field.ID, a.Field.Ref), "question": question, "value": value, "interaction": interaction,
+		events = append(events, format.Event{Call: lenient.ID(x.Token), Name: "answer", At: at, Text: lenient.Comment(before), Fields: map[string]string{
+			"form": string(x.FormID), "field": string(cmp.Or(a.Field.ID, a.Field.Ref)), "question": question, "value": value, "interaction": interaction,
 		}})
 		before = ""
 	}
@@ -153,20 +155,20 @@ func (b *body) read(p *format.Parsed, at time.Time, o format.Options, problem fu
 		if e.Text != "" {
 			e.Customer = customer
 		}
-		p.Events = append(p.Events, identified(e, o))
+		p.Events = append(p.Events, lenient.Identified(e, o))
 	}
 	if len(events) == 0 {
 		p.Ignore("response without a number")
 	}
 }
 
-func lower(w word) word { return word(strings.ToLower(string(w))) }
+func lower(w lenient.Text) lenient.Text { return lenient.Text(strings.ToLower(string(w))) }
 
-func joined(text string, more word) string {
+func joined(text string, more lenient.Text) string {
 	if text == "" {
-		return comment(more)
+		return lenient.Comment(more)
 	}
-	return comment(word(text) + "\n" + more)
+	return lenient.Comment(text + "\n" + string(more))
 }
 
 // mostPoints of a scale: a greater number is the number of something, which may be a customer's.
@@ -200,7 +202,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 			continue
 		}
 		r := format.Record{
-			ID: identity(call + ":" + f["field"]), Version: version(e.At), Queue: f["form"], Channel: "web", OccurredAt: e.At, Contact: call, Customer: f["customer"],
+			ID: lenient.ID(call + ":" + f["field"]), Version: uint64(max(0, e.At.UnixMicro())), Queue: f["form"], Channel: "web", OccurredAt: e.At, Contact: call, Customer: f["customer"],
 			Attributes: map[string]string{"form": f["form"]},
 			Answer:     &format.Answer{Question: f["question"], Value: v, Interaction: f["interaction"], Text: e.Text},
 		}

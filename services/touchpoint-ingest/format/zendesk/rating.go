@@ -1,41 +1,43 @@
 package zendesk
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // rating is a satisfaction rating, within its ticket or by itself.
 type rating struct {
-	TicketID    word `json:"ticket_id"`
-	Score       word `json:"score"`
-	Comment     word `json:"comment"`
-	CreatedAt   word `json:"created_at"`
-	UpdatedAt   word `json:"updated_at"`
-	GroupID     word `json:"group_id"`
-	AssigneeID  word `json:"assignee_id"`
-	RequesterID word `json:"requester_id"`
+	TicketID    lenient.Text `json:"ticket_id"`
+	Score       lenient.Text `json:"score"`
+	Comment     lenient.Text `json:"comment"`
+	CreatedAt   lenient.Text `json:"created_at"`
+	UpdatedAt   lenient.Text `json:"updated_at"`
+	GroupID     lenient.Text `json:"group_id"`
+	AssigneeID  lenient.Text `json:"assignee_id"`
+	RequesterID lenient.Text `json:"requester_id"`
 }
 
 // response is a survey response, of which the API tells.
 type response struct {
-	ID       word `json:"id"`
-	Survey   word `json:"survey_id"`
+	ID       lenient.Text `json:"id"`
+	Survey   lenient.Text `json:"survey_id"`
 	Subjects []struct {
-		ID   word `json:"id"`
-		Type word `json:"type"`
-		ZRN  word `json:"zrn"`
+		ID   lenient.Text `json:"id"`
+		Type lenient.Text `json:"type"`
+		ZRN  lenient.Text `json:"zrn"`
 	} `json:"subjects"`
-	Responder word `json:"responder_id"`
+	Responder lenient.Text `json:"responder_id"`
 	Answers   []struct {
-		Type      word `json:"type"`
-		Rating    word `json:"rating"`
-		Value     word `json:"value"`
-		CreatedAt word `json:"created_at"`
-		UpdatedAt word `json:"updated_at"`
+		Type      lenient.Text `json:"type"`
+		Rating    lenient.Text `json:"rating"`
+		Value     lenient.Text `json:"value"`
+		CreatedAt lenient.Text `json:"created_at"`
+		UpdatedAt lenient.Text `json:"updated_at"`
 	} `json:"answers"`
 }
 
@@ -58,7 +60,7 @@ func (r *reader) rating(x *rating, t *ticket) {
 		}
 		question, value = "rating", score
 	}
-	r.answer(t, question, value, first(x.UpdatedAt, x.CreatedAt, t.UpdatedAt), first(x.CreatedAt, t.CreatedAt, x.UpdatedAt, t.UpdatedAt), x.Comment)
+	r.answer(t, question, value, string(cmp.Or(x.UpdatedAt, x.CreatedAt, t.UpdatedAt)), string(cmp.Or(x.CreatedAt, t.CreatedAt, x.UpdatedAt, t.UpdatedAt)), x.Comment)
 }
 
 // response takes a survey response about a ticket in.
@@ -66,11 +68,11 @@ func (r *reader) response(x *response) {
 	var t ticket
 	for _, s := range x.Subjects {
 		if strings.EqualFold(string(s.Type), "ticket") || strings.HasPrefix(string(s.ZRN), "zen:ticket:") {
-			t.ID = word(first(s.ID, word(strings.TrimPrefix(string(s.ZRN), "zen:ticket:"))))
+			t.ID = cmp.Or(s.ID, lenient.Text(strings.TrimPrefix(string(s.ZRN), "zen:ticket:")))
 		}
 	}
 	t.RequesterID = x.Responder
-	var rated, text, created, updated word
+	var rated, text, created, updated lenient.Text
 	for _, a := range x.Answers {
 		switch strings.ToLower(string(a.Type)) {
 		case "rating_scale":
@@ -87,30 +89,30 @@ func (r *reader) response(x *response) {
 		r.problem("survey_response.answers.rating", "The rating is no number.", "Send the rating's points.")
 		return
 	}
-	r.answer(&t, "rating", string(rated), first(updated, created), first(created, updated), text)
+	r.answer(&t, "rating", string(rated), string(cmp.Or(updated, created)), string(cmp.Or(created, updated)), text)
 }
 
-func (r *reader) answer(t *ticket, question, value, updated, created string, text word) {
+func (r *reader) answer(t *ticket, question, value, updated, created string, text lenient.Text) {
 	if t.ID == "" {
 		r.problem("ticket_id", "The rating does not say whose it is.", "Send the id of the ticket with its rating.")
 		return
 	}
-	changed, ok := when(word(updated), r.o.Zone)
+	changed, ok := lenient.Time(updated, r.o.Zone)
 	if !ok {
 		r.problem("updated_at", "The rating does not say when it was given.", "Send updated_at with the rating, as ISO 8601.")
 		return
 	}
-	about, ok := when(word(created), r.o.Zone)
+	about, ok := lenient.Time(created, r.o.Zone)
 	if !ok {
 		about = changed
 	}
 	f := r.fields(t)
 	delete(f, "priority")
 	delete(f, "type")
-	f["ticket"], f["question"], f["value"], f["created_at"] = identity(string(t.ID)), question, value, about.Format(time.RFC3339Nano)
-	e := format.Event{Call: "rating:" + identity(string(t.ID)), Name: "rating", At: changed, Fields: f, Text: comment(text)}
+	f["ticket"], f["question"], f["value"], f["created_at"] = lenient.ID(t.ID), question, value, about.Format(time.RFC3339Nano)
+	e := format.Event{Call: "rating:" + lenient.ID(t.ID), Name: "rating", At: changed, Fields: f, Text: lenient.Comment(text)}
 	if e.Text != "" {
 		e.Customer = f["requester"]
 	}
-	r.Events = append(r.Events, identified(e, r.o))
+	r.Events = append(r.Events, lenient.Identified(e, r.o))
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // records returns the newest record of a ticket, or of its rating.
@@ -16,7 +17,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 	f := e.Fields
 	created, _ := time.Parse(time.RFC3339Nano, f["created_at"])
 	r := format.Record{
-		ID: identity(call), Version: version(e.At), Queue: f["group"], Channel: channel(f["channel"]), Agent: f["assignee"], OccurredAt: created, Customer: f["requester"],
+		ID: lenient.ID(call), Version: uint64(max(0, e.At.UnixMicro())), Queue: f["group"], Channel: channel(f["channel"]), Agent: f["assignee"], OccurredAt: created, Customer: f["requester"],
 	}
 	if f["rel"] == "inbound" || f["rel"] == "outbound" {
 		r.Direction = f["rel"]

@@ -20,10 +20,12 @@
 package zendesk
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -33,19 +35,19 @@ func Format() *format.Format {
 
 // body is every form that is read, at once.
 type body struct {
-	Type       word `json:"type"`
-	DetailType word `json:"detail-type"`
-	Time       word `json:"time"`
+	Type       lenient.Text `json:"type"`
+	DetailType lenient.Text `json:"detail-type"`
+	Time       lenient.Text `json:"time"`
 	Detail     struct {
 		ticket
 		TicketEvent *struct {
-			Type     word   `json:"type"`
-			Previous word   `json:"previous"`
-			Ticket   ticket `json:"ticket"`
+			Type     lenient.Text `json:"type"`
+			Previous lenient.Text `json:"previous"`
+			Ticket   ticket       `json:"ticket"`
 		} `json:"ticket_event"`
 	} `json:"detail"`
 	Event struct {
-		Previous word `json:"previous"`
+		Previous lenient.Text `json:"previous"`
 	} `json:"event"`
 
 	Ticket          *ticket    `json:"ticket"`
@@ -58,26 +60,26 @@ type body struct {
 
 // ticket is the snapshot that all forms hold.
 type ticket struct {
-	ID          word `json:"id"`
-	Status      word `json:"status"`
-	CreatedAt   word `json:"created_at"`
-	UpdatedAt   word `json:"updated_at"`
-	GroupID     word `json:"group_id"`
-	Group       word `json:"group"`
-	AssigneeID  word `json:"assignee_id"`
-	Assignee    word `json:"assignee"`
-	RequesterID word `json:"requester_id"`
-	Email       word `json:"requester_email"`
-	BrandID     word `json:"brand_id"`
-	FormID      word `json:"form_id"`
-	TicketForm  word `json:"ticket_form_id"`
-	Priority    word `json:"priority"`
-	Kind        word `json:"type"`
-	Channel     word `json:"channel"`
+	ID          lenient.Text `json:"id"`
+	Status      lenient.Text `json:"status"`
+	CreatedAt   lenient.Text `json:"created_at"`
+	UpdatedAt   lenient.Text `json:"updated_at"`
+	GroupID     lenient.Text `json:"group_id"`
+	Group       lenient.Text `json:"group"`
+	AssigneeID  lenient.Text `json:"assignee_id"`
+	Assignee    lenient.Text `json:"assignee"`
+	RequesterID lenient.Text `json:"requester_id"`
+	Email       lenient.Text `json:"requester_email"`
+	BrandID     lenient.Text `json:"brand_id"`
+	FormID      lenient.Text `json:"form_id"`
+	TicketForm  lenient.Text `json:"ticket_form_id"`
+	Priority    lenient.Text `json:"priority"`
+	Kind        lenient.Text `json:"type"`
+	Channel     lenient.Text `json:"channel"`
 	Via         struct {
-		Channel word `json:"channel"`
+		Channel lenient.Text `json:"channel"`
 		Source  struct {
-			Rel word `json:"rel"`
+			Rel lenient.Text `json:"rel"`
 		} `json:"source"`
 	} `json:"via"`
 	Rating *rating `json:"satisfaction_rating"`
@@ -85,14 +87,14 @@ type ticket struct {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	var p format.Parsed
-	for _, doc := range documents(d.Body) {
+	for line, raw := range lenient.Documents(d.Body) {
 		var b body
-		if err := decode(doc.raw, &b); err != nil {
-			p.Problems = append(p.Problems, format.Problem{Line: doc.line, Message: "It is no JSON.", Remedy: "Send what Zendesk sent, as it came; a trigger's body is written as an object with a ticket."})
+		if err := lenient.Decode(raw, &b); err != nil {
+			p.Problems = append(p.Problems, format.Problem{Line: line, Message: "It is no JSON.", Remedy: "Send what Zendesk sent, as it came; a trigger's body is written as an object with a ticket."})
 			continue
 		}
-		r := reader{Parsed: &p, o: o, line: doc.line}
-		r.read(&b, doc.raw)
+		r := reader{Parsed: &p, o: o, line: line}
+		r.read(&b, raw)
 	}
 	return p
 }
@@ -113,19 +115,19 @@ func (r *reader) read(b *body, raw []byte) {
 	switch {
 	case b.Detail.TicketEvent != nil:
 		e := b.Detail.TicketEvent
-		name := first(e.Type, b.DetailType)
+		name := string(cmp.Or(e.Type, b.DetailType))
 		r.ticket("ticket."+strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, "Support Ticket: ")), " ", "_"), e.Previous, b.Time, &e.Ticket)
 	case strings.HasPrefix(event, "ticket."):
 		r.ticket(event, b.Event.Previous, b.Time, &b.Detail.ticket)
 	case b.Type != "" || b.DetailType != "":
-		r.Ignore(first(b.Type, b.DetailType))
+		r.Ignore(string(cmp.Or(b.Type, b.DetailType)))
 	case b.Ticket != nil || b.Tickets != nil || b.Rating != nil && b.Rating.TicketID != "" || b.Ratings != nil || b.SurveyResponse != nil || b.SurveyResponses != nil:
 		r.objects(b)
 	default:
 		// Ratings and tickets by themselves, as lists of the API are taken apart.
 		var t ticket
 		var x rating
-		if decode(raw, &t) != nil || decode(raw, &x) != nil {
+		if lenient.Decode(raw, &t) != nil || lenient.Decode(raw, &x) != nil {
 			return // it was read before
 		}
 		switch {
@@ -165,7 +167,7 @@ func (r *reader) objects(b *body) {
 }
 
 // ticket takes a snapshot of a ticket in, told by an event.
-func (r *reader) ticket(event string, previous, at word, t *ticket) {
+func (r *reader) ticket(event string, previous, at lenient.Text, t *ticket) {
 	if t.Rating != nil {
 		r.rating(t.Rating, t)
 	}
@@ -190,14 +192,14 @@ func (r *reader) ticket(event string, previous, at word, t *ticket) {
 		r.problem("id", "The ticket has no id.", "Send the ticket's id.")
 		return
 	}
-	created, ok := when(t.CreatedAt, r.o.Zone)
+	created, ok := lenient.Time(t.CreatedAt, r.o.Zone)
 	if !ok && !spam {
 		r.problem("created_at", "The ticket does not say when it was created.", "Send created_at as ISO 8601; in a trigger's body that is {{ticket.created_at_with_timestamp}}.")
 		return
 	}
-	changed, ok := when(t.UpdatedAt, r.o.Zone)
+	changed, ok := lenient.Time(t.UpdatedAt, r.o.Zone)
 	if !ok {
-		if changed, ok = when(at, r.o.Zone); !ok {
+		if changed, ok = lenient.Time(at, r.o.Zone); !ok {
 			r.problem("updated_at", "The ticket does not say when it was changed, and so which of its versions this is.", "Send updated_at as ISO 8601; in a trigger's body that is {{ticket.updated_at_with_timestamp}}.")
 			return
 		}
@@ -207,7 +209,7 @@ func (r *reader) ticket(event string, previous, at word, t *ticket) {
 	if !created.IsZero() {
 		f["created_at"] = created.Format(time.RFC3339Nano)
 	}
-	r.Events = append(r.Events, identified(format.Event{Call: identity(string(t.ID)), Name: "ticket", At: changed, Fields: f}, r.o))
+	r.Events = append(r.Events, lenient.Identified(format.Event{Call: lenient.ID(t.ID), Name: "ticket", At: changed, Fields: f}, r.o))
 }
 
 // over reports whether a status is one of a ticket that has been dealt with.
@@ -215,16 +217,16 @@ func over(status string) bool { return status == "solved" || status == "closed" 
 
 // fields are those that tickets and ratings have in common; a 0 is nobody's id.
 func (r *reader) fields(t *ticket) map[string]string {
-	id := func(w word) word {
+	id := func(w lenient.Text) lenient.Text {
 		if w == "0" {
 			return ""
 		}
 		return w
 	}
 	f := map[string]string{
-		"group": first(t.Group, id(t.GroupID)), "assignee": first(t.Assignee, id(t.AssigneeID)), "brand_id": string(id(t.BrandID)),
-		"form_id": first(id(t.FormID), id(t.TicketForm)), "priority": strings.ToLower(string(t.Priority)), "type": strings.ToLower(string(t.Kind)),
-		"channel": strings.ToLower(first(t.Via.Channel, t.Channel)), "rel": strings.ToLower(string(t.Via.Source.Rel)),
+		"group": string(cmp.Or(t.Group, id(t.GroupID))), "assignee": string(cmp.Or(t.Assignee, id(t.AssigneeID))), "brand_id": string(id(t.BrandID)),
+		"form_id": string(cmp.Or(id(t.FormID), id(t.TicketForm))), "priority": strings.ToLower(string(t.Priority)), "type": strings.ToLower(string(t.Kind)),
+		"channel": strings.ToLower(string(cmp.Or(t.Via.Channel, t.Channel))), "rel": strings.ToLower(string(t.Via.Source.Rel)),
 	}
 	if t.Email != "" {
 		f["requester"] = r.o.Person(strings.ToLower(string(t.Email)))

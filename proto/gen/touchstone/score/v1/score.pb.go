@@ -1614,7 +1614,9 @@ type Cell struct {
 	// Sum in the measure's resolution, as a decimal integer (128 bits).
 	Sum string `protobuf:"bytes,6,opt,name=sum,proto3" json:"sum,omitempty"`
 	// Sum of squares in the measure's resolution squared, as a decimal integer (128 bits).
-	SumSquares    string `protobuf:"bytes,7,opt,name=sum_squares,json=sumSquares,proto3" json:"sum_squares,omitempty"`
+	SumSquares string `protobuf:"bytes,7,opt,name=sum_squares,json=sumSquares,proto3" json:"sum_squares,omitempty"`
+	// Team whose part it is, where the scope is a team; empty elsewhere.
+	Team          string `protobuf:"bytes,8,opt,name=team,proto3" json:"team,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1694,6 +1696,13 @@ func (x *Cell) GetSum() string {
 func (x *Cell) GetSumSquares() string {
 	if x != nil {
 		return x.SumSquares
+	}
+	return ""
+}
+
+func (x *Cell) GetTeam() string {
+	if x != nil {
+		return x.Team
 	}
 	return ""
 }
@@ -2300,7 +2309,7 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"more_cells\x18\x06 \x01(\x03R\tmoreCells\"4\n" +
 	"\bQuantity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xc5\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xd9\x01\n" +
 	"\x04Cell\x12\x1e\n" +
 	"\n" +
 	"touchpoint\x18\x01 \x01(\tR\n" +
@@ -2311,7 +2320,8 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\x01n\x18\x05 \x01(\x03R\x01n\x12\x10\n" +
 	"\x03sum\x18\x06 \x01(\tR\x03sum\x12\x1f\n" +
 	"\vsum_squares\x18\a \x01(\tR\n" +
-	"sumSquares\"\x86\x02\n" +
+	"sumSquares\x12\x12\n" +
+	"\x04team\x18\b \x01(\tR\x04team\"\x86\x02\n" +
 	"\x10ListFactsRequest\x12+\n" +
 	"\forganisation\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\forganisation\x12/\n" +
 	"\x03ref\x18\x02 \x01(\v2\x1d.touchstone.score.v1.ScoreRefR\x03ref\x12$\n" +

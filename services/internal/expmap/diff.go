@@ -1,0 +1,223 @@
+package expmap
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
+)
+
+// Change is one difference between two maps.
+type Change struct {
+	// Kind is "added", "removed", "changed" or "reordered".
+	Kind string `json:"change"`
+	// Path names the thing by its ids ("touchpoints[help_line].steps[triage]"); empty for the map itself.
+	Path string `json:"path"`
+	// Thing is the same for people ("touchpoint help_line, step triage").
+	Thing string `json:"thing"`
+	// Field that changed; empty where a thing as a whole was added or removed.
+	Field string `json:"field,omitempty"`
+	// From and To are its values as a map writes them; empty for none. Of a list, what was taken out and what came in.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	// Counting is true where history is counted by the field, false where it only decides how history is read.
+	Counting bool `json:"counting"`
+}
+
+// The kinds of changes.
+const (
+	Added     = "added"
+	Removed   = "removed"
+	Changed   = "changed"
+	Reordered = "reordered"
+)
+
+// String tells the change in a line.
+func (c Change) String() string {
+	thing := c.Thing
+	if thing == "" {
+		thing = "the map"
+	}
+	part := ""
+	if c.Counting {
+		part = " (counting part)"
+	}
+	switch {
+	case c.Field == "" && c.Kind == Added && c.To != "":
+		return fmt.Sprintf("%s added (%s)", thing, c.To)
+	case c.Field == "" && c.Kind == Removed && c.From != "":
+		return fmt.Sprintf("%s removed (%s)", thing, c.From)
+	case c.Field == "":
+		return thing + " " + c.Kind
+	case c.Kind == Reordered:
+		return fmt.Sprintf("%s: %s in another order", thing, c.Field)
+	default:
+		return fmt.Sprintf("%s: %s: %s → %s%s", thing, c.Field, orNothing(c.From), orNothing(c.To), part)
+	}
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// Diff lists what differs between two maps, thing by thing, in the order of the contract: things are matched by their ids,
+// never by their places. It is empty exactly when the maps are equal. Neither need have been checked; nil is an empty map.
+func Diff(old, new *mapv1.Map) []Change {
+	if old == nil {
+		old = &mapv1.Map{}
+	}
+	if new == nil {
+		new = &mapv1.Map{}
+	}
+	d := &differ{}
+	d.message("", "", old.ProtoReflect(), new.ProtoReflect())
+	return d.changes
+}
+
+type differ struct{ changes []Change }
+
+func (d *differ) message(path, thing string, old, new protoreflect.Message) {
+	fields := old.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		switch {
+		case fd.IsList() && fd.Kind() == protoreflect.MessageKind:
+			d.things(path, thing, fd, old.Get(fd).List(), new.Get(fd).List())
+		case fd.IsList():
+			d.list(path, thing, fd, old.Get(fd).List(), new.Get(fd).List())
+		case fd.Kind() == protoreflect.MessageKind:
+			d.message(join(path, string(fd.Name())), within(thing, string(fd.Name())), old.Get(fd).Message(), new.Get(fd).Message())
+			if old.Has(fd) != new.Has(fd) && proto.Equal(old.Get(fd).Message().Interface(), new.Get(fd).Message().Interface()) {
+				d.field(path, thing, fd, presence(old.Has(fd)), presence(new.Has(fd))) // given, and empty
+			}
+		case !old.Get(fd).Equal(new.Get(fd)):
+			d.field(path, thing, fd, written(old, fd), written(new, fd))
+		}
+	}
+	if !slices.Equal(old.GetUnknown(), new.GetUnknown()) {
+		d.changes = append(d.changes, Change{Kind: Changed, Path: path, Thing: thing, Field: "fields of a newer contract", From: "some", To: "others"})
+	}
+}
+
+func presence(has bool) string {
+	if has {
+		return "given"
+	}
+	return ""
+}
+
+func (d *differ) field(path, thing string, fd protoreflect.FieldDescriptor, from, to string) {
+	d.changes = append(d.changes, Change{Kind: Changed, Path: path, Thing: thing, Field: string(fd.Name()), From: from, To: to, Counting: counts(fd)})
+}
+
+// counts reports whether history is counted by a field; see CountingDigest and Incompatible.
+func counts(fd protoreflect.FieldDescriptor) bool {
+	switch fd.FullName() {
+	case "touchstone.map.v1.Map.zone", "touchstone.map.v1.Map.breakdowns", "touchstone.map.v1.Metric.unit", "touchstone.map.v1.Metric.resolution",
+		"touchstone.map.v1.Question.scale_min", "touchstone.map.v1.Question.scale_max":
+		return true
+	}
+	return false
+}
+
+// written is a value as a map writes it; "" where it is left out.
+func written(m protoreflect.Message, fd protoreflect.FieldDescriptor) string {
+	if !m.Has(fd) && !zeroSpeaks(fd) {
+		return ""
+	}
+	return text(m.Get(fd), fd)
+}
+
+func text(v protoreflect.Value, fd protoreflect.FieldDescriptor) string {
+	if fd.Kind() == protoreflect.StringKind {
+		return v.String()
+	}
+	n, err := encodeValue(v, fd)
+	if err != nil {
+		return v.String() // a value of a newer contract
+	}
+	return n.Value
+}
+
+// list compares plain values as a set, then their order.
+func (d *differ) list(path, thing string, fd protoreflect.FieldDescriptor, old, new protoreflect.List) {
+	was, is := items(old, fd), items(new, fd)
+	if slices.Equal(was, is) {
+		return
+	}
+	gone, come := without(was, is), without(is, was)
+	if len(gone)+len(come) > 0 {
+		d.field(path, thing, fd, strings.Join(gone, ", "), strings.Join(come, ", "))
+		return
+	}
+	d.reordered(path, thing, fd)
+}
+
+func (d *differ) reordered(path, thing string, fd protoreflect.FieldDescriptor) {
+	d.changes = append(d.changes, Change{Kind: Reordered, Path: path, Thing: thing, Field: string(fd.Name())})
+}
+
+func items(l protoreflect.List, fd protoreflect.FieldDescriptor) []string {
+	all := make([]string, l.Len())
+	for i := range all {
+		all[i] = text(l.Get(i), fd)
+	}
+	return all
+}
+
+// without returns the items of a that b has fewer times.
+func without(a, b []string) []string {
+	have := map[string]int{}
+	for _, s := range b {
+		have[s]++
+	}
+	var rest []string
+	for _, s := range a {
+		if have[s]--; have[s] < 0 {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+// things compares lists of things by their keys.
+func (d *differ) things(path, thing string, fd protoreflect.FieldDescriptor, old, new protoreflect.List) {
+	was, is := keyed(old), keyed(new)
+	at := func(key string) (string, string) {
+		return join(path, fmt.Sprintf("%s[%s]", fd.Name(), key)), within(thing, noun(fd)+" "+key)
+	}
+	for _, k := range was.order {
+		p, t := at(k)
+		if n, ok := is.by[k]; ok {
+			d.message(p, t, was.by[k], n)
+		} else {
+			d.changes = append(d.changes, Change{Kind: Removed, Path: p, Thing: t, From: named(was.by[k])})
+		}
+	}
+	for _, k := range is.order {
+		if _, ok := was.by[k]; !ok {
+			p, t := at(k)
+			d.changes = append(d.changes, Change{Kind: Added, Path: p, Thing: t, To: named(is.by[k])})
+		}
+	}
+	both := func(order []string, other keyedThings) []string {
+		return slices.DeleteFunc(slices.Clone(order), func(k string) bool { return other.by[k] == nil })
+	}
+	if !slices.Equal(both(was.order, is), both(is.order, was)) {
+		d.reordered(path, thing, fd)
+	}
+}
+
+func within(thing, part string) string {
+	if thing == "" {
+		return part
+	}
+	return thing + ", " + part
+}
