@@ -35,6 +35,8 @@ const (
 	Role_ROLE_SOURCE Role = 2
 	// Applies maps, issues keys, verifies, rebuilds, backs up, replays parked messages.
 	Role_ROLE_ADMIN Role = 3
+	// Reads who holds which role, and how to reach them. No other role but admin includes it.
+	Role_ROLE_DIRECTORY Role = 4
 )
 
 // Enum value maps for Role.
@@ -44,12 +46,14 @@ var (
 		1: "ROLE_READER",
 		2: "ROLE_SOURCE",
 		3: "ROLE_ADMIN",
+		4: "ROLE_DIRECTORY",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED": 0,
 		"ROLE_READER":      1,
 		"ROLE_SOURCE":      2,
 		"ROLE_ADMIN":       3,
+		"ROLE_DIRECTORY":   4,
 	}
 )
 
@@ -103,13 +107,14 @@ var File_touchstone_access_v1_access_proto protoreflect.FileDescriptor
 
 const file_touchstone_access_v1_access_proto_rawDesc = "" +
 	"\n" +
-	"!touchstone/access/v1/access.proto\x12\x14touchstone.access.v1\x1a google/protobuf/descriptor.proto*N\n" +
+	"!touchstone/access/v1/access.proto\x12\x14touchstone.access.v1\x1a google/protobuf/descriptor.proto*b\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_READER\x10\x01\x12\x0f\n" +
 	"\vROLE_SOURCE\x10\x02\x12\x0e\n" +
 	"\n" +
-	"ROLE_ADMIN\x10\x03:P\n" +
+	"ROLE_ADMIN\x10\x03\x12\x12\n" +
+	"\x0eROLE_DIRECTORY\x10\x04:P\n" +
 	"\x04role\x12\x1e.google.protobuf.MethodOptions\x18\x8d\x8c\x03 \x01(\x0e2\x1a.touchstone.access.v1.RoleR\x04roleBMZKgithub.com/touchstone-cx/touchstone/proto/gen/touchstone/access/v1;accessv1b\x06proto3"
 
 var (

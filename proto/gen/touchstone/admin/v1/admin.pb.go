@@ -38,6 +38,10 @@ const (
 	KeyRole_KEY_ROLE_SOURCE KeyRole = 2
 	// Everything.
 	KeyRole_KEY_ROLE_ADMIN KeyRole = 3
+	// Reads scores, and who holds which role.
+	KeyRole_KEY_ROLE_DIRECTORY KeyRole = 4
+	// Publishes as one source to try it out: facts are checked, answered and traced as others are, and counted nowhere.
+	KeyRole_KEY_ROLE_TEST KeyRole = 5
 )
 
 // Enum value maps for KeyRole.
@@ -47,12 +51,16 @@ var (
 		1: "KEY_ROLE_READER",
 		2: "KEY_ROLE_SOURCE",
 		3: "KEY_ROLE_ADMIN",
+		4: "KEY_ROLE_DIRECTORY",
+		5: "KEY_ROLE_TEST",
 	}
 	KeyRole_value = map[string]int32{
 		"KEY_ROLE_UNSPECIFIED": 0,
 		"KEY_ROLE_READER":      1,
 		"KEY_ROLE_SOURCE":      2,
 		"KEY_ROLE_ADMIN":       3,
+		"KEY_ROLE_DIRECTORY":   4,
+		"KEY_ROLE_TEST":        5,
 	}
 )
 
@@ -1940,12 +1948,14 @@ const file_touchstone_admin_v1_admin_proto_rawDesc = "" +
 	"\x04keys\x18\x01 \x03(\v2\x18.touchstone.admin.v1.KeyR\x04keys\"-\n" +
 	"\x10RevokeKeyRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"\x13\n" +
-	"\x11RevokeKeyResponse*a\n" +
+	"\x11RevokeKeyResponse*\x8c\x01\n" +
 	"\aKeyRole\x12\x18\n" +
 	"\x14KEY_ROLE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fKEY_ROLE_READER\x10\x01\x12\x13\n" +
 	"\x0fKEY_ROLE_SOURCE\x10\x02\x12\x12\n" +
-	"\x0eKEY_ROLE_ADMIN\x10\x032\x9b\t\n" +
+	"\x0eKEY_ROLE_ADMIN\x10\x03\x12\x16\n" +
+	"\x12KEY_ROLE_DIRECTORY\x10\x04\x12\x11\n" +
+	"\rKEY_ROLE_TEST\x10\x052\x9b\t\n" +
 	"\fAdminService\x12W\n" +
 	"\x06Verify\x12\".touchstone.admin.v1.VerifyRequest\x1a#.touchstone.admin.v1.VerifyResponse\"\x04\xe8\xe0\x18\x03\x12Z\n" +
 	"\aRebuild\x12#.touchstone.admin.v1.RebuildRequest\x1a$.touchstone.admin.v1.RebuildResponse\"\x04\xe8\xe0\x18\x03\x12`\n" +

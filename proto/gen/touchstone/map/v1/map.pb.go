@@ -26,6 +26,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// LinkedKind says what a linked metric measures.
+type LinkedKind int32
+
+const (
+	LinkedKind_LINKED_KIND_UNSPECIFIED LinkedKind = 0
+	// Hours from an interaction to the same customer's next contact. It counts at the earlier of the two, once the later is
+	// known. The share that stays beyond a limit is what first-contact resolution stands for.
+	LinkedKind_LINKED_KIND_NEXT_CONTACT LinkedKind = 1
+	// Hours from the interaction that begins a journey to the one that completes it. It counts at the one that begins it.
+	LinkedKind_LINKED_KIND_JOURNEY_TIME LinkedKind = 2
+)
+
+// Enum value maps for LinkedKind.
+var (
+	LinkedKind_name = map[int32]string{
+		0: "LINKED_KIND_UNSPECIFIED",
+		1: "LINKED_KIND_NEXT_CONTACT",
+		2: "LINKED_KIND_JOURNEY_TIME",
+	}
+	LinkedKind_value = map[string]int32{
+		"LINKED_KIND_UNSPECIFIED":  0,
+		"LINKED_KIND_NEXT_CONTACT": 1,
+		"LINKED_KIND_JOURNEY_TIME": 2,
+	}
+)
+
+func (x LinkedKind) Enum() *LinkedKind {
+	p := new(LinkedKind)
+	*p = x
+	return p
+}
+
+func (x LinkedKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LinkedKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[0].Descriptor()
+}
+
+func (LinkedKind) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[0]
+}
+
+func (x LinkedKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LinkedKind.Descriptor instead.
+func (LinkedKind) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{0}
+}
+
 // Place says whether customers see a step.
 type Place int32
 
@@ -62,11 +115,11 @@ func (x Place) String() string {
 }
 
 func (Place) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[0].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[1].Descriptor()
 }
 
 func (Place) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[0]
+	return &file_touchstone_map_v1_map_proto_enumTypes[1]
 }
 
 func (x Place) Number() protoreflect.EnumNumber {
@@ -75,7 +128,7 @@ func (x Place) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Place.Descriptor instead.
 func (Place) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{0}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
 }
 
 // Sign says how a question's answers are expected to move when the metric rises.
@@ -114,11 +167,11 @@ func (x Sign) String() string {
 }
 
 func (Sign) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[1].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[2].Descriptor()
 }
 
 func (Sign) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[1]
+	return &file_touchstone_map_v1_map_proto_enumTypes[2]
 }
 
 func (x Sign) Number() protoreflect.EnumNumber {
@@ -127,7 +180,7 @@ func (x Sign) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Sign.Descriptor instead.
 func (Sign) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
 }
 
 // Life is what people decided about a pairing; whether it tracks is computed.
@@ -170,11 +223,11 @@ func (x Life) String() string {
 }
 
 func (Life) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[2].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[3].Descriptor()
 }
 
 func (Life) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[2]
+	return &file_touchstone_map_v1_map_proto_enumTypes[3]
 }
 
 func (x Life) Number() protoreflect.EnumNumber {
@@ -183,7 +236,7 @@ func (x Life) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Life.Descriptor instead.
 func (Life) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
 }
 
 // Direction is who reaches out.
@@ -222,11 +275,11 @@ func (x Direction) String() string {
 }
 
 func (Direction) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[3].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[4].Descriptor()
 }
 
 func (Direction) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[3]
+	return &file_touchstone_map_v1_map_proto_enumTypes[4]
 }
 
 func (x Direction) Number() protoreflect.EnumNumber {
@@ -235,7 +288,7 @@ func (x Direction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Direction.Descriptor instead.
 func (Direction) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
 }
 
 // Better says which way is better.
@@ -274,11 +327,11 @@ func (x Better) String() string {
 }
 
 func (Better) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[4].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[5].Descriptor()
 }
 
 func (Better) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[4]
+	return &file_touchstone_map_v1_map_proto_enumTypes[5]
 }
 
 func (x Better) Number() protoreflect.EnumNumber {
@@ -287,7 +340,7 @@ func (x Better) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Better.Descriptor instead.
 func (Better) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
 }
 
 // QuestionKind declares which scores a question has.
@@ -362,11 +415,11 @@ func (x QuestionKind) String() string {
 }
 
 func (QuestionKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[5].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[6].Descriptor()
 }
 
 func (QuestionKind) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[5]
+	return &file_touchstone_map_v1_map_proto_enumTypes[6]
 }
 
 func (x QuestionKind) Number() protoreflect.EnumNumber {
@@ -375,7 +428,7 @@ func (x QuestionKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use QuestionKind.Descriptor instead.
 func (QuestionKind) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
 }
 
 // Facet is one of the three parts of the open experience index.
@@ -418,11 +471,11 @@ func (x Facet) String() string {
 }
 
 func (Facet) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[6].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[7].Descriptor()
 }
 
 func (Facet) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[6]
+	return &file_touchstone_map_v1_map_proto_enumTypes[7]
 }
 
 func (x Facet) Number() protoreflect.EnumNumber {
@@ -431,7 +484,7 @@ func (x Facet) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Facet.Descriptor instead.
 func (Facet) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
 }
 
 // Feeling says whether a choice is a good or a bad feeling.
@@ -474,11 +527,11 @@ func (x Feeling) String() string {
 }
 
 func (Feeling) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[7].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[8].Descriptor()
 }
 
 func (Feeling) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[7]
+	return &file_touchstone_map_v1_map_proto_enumTypes[8]
 }
 
 func (x Feeling) Number() protoreflect.EnumNumber {
@@ -487,7 +540,7 @@ func (x Feeling) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Feeling.Descriptor instead.
 func (Feeling) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
 }
 
 // Boundary says whether a value exactly at a threshold is within it.
@@ -526,11 +579,11 @@ func (x Boundary) String() string {
 }
 
 func (Boundary) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[8].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[9].Descriptor()
 }
 
 func (Boundary) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[8]
+	return &file_touchstone_map_v1_map_proto_enumTypes[9]
 }
 
 func (x Boundary) Number() protoreflect.EnumNumber {
@@ -539,7 +592,7 @@ func (x Boundary) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Boundary.Descriptor instead.
 func (Boundary) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
 }
 
 // Abandons says how interactions that the customer gave up count in a service level: the six published formulas. A is
@@ -596,11 +649,11 @@ func (x Abandons) String() string {
 }
 
 func (Abandons) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[9].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[10].Descriptor()
 }
 
 func (Abandons) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[9]
+	return &file_touchstone_map_v1_map_proto_enumTypes[10]
 }
 
 func (x Abandons) Number() protoreflect.EnumNumber {
@@ -609,7 +662,7 @@ func (x Abandons) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Abandons.Descriptor instead.
 func (Abandons) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
 }
 
 // Map is one organisation's experience map.
@@ -662,7 +715,11 @@ type Map struct {
 	// What is to happen on a bad answer.
 	ActionRules []*ActionRule `protobuf:"bytes,23,rep,name=action_rules,json=actionRules,proto3" json:"action_rules,omitempty"`
 	// Sources whose native records are taken, one feed a source. Reading part: it holds for what comes from then on.
-	Feeds         []*Feed `protobuf:"bytes,24,rep,name=feeds,proto3" json:"feeds,omitempty"`
+	Feeds []*Feed `protobuf:"bytes,24,rep,name=feeds,proto3" json:"feeds,omitempty"`
+	// Metrics that follow a customer from one interaction to the next. Counting part.
+	LinkedMetrics []*LinkedMetric `protobuf:"bytes,25,rep,name=linked_metrics,json=linkedMetrics,proto3" json:"linked_metrics,omitempty"`
+	// Fewest cases that a score may be shown with.
+	Minimums      *Minimums `protobuf:"bytes,26,opt,name=minimums,proto3" json:"minimums,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -865,6 +922,176 @@ func (x *Map) GetFeeds() []*Feed {
 	return nil
 }
 
+func (x *Map) GetLinkedMetrics() []*LinkedMetric {
+	if x != nil {
+		return x.LinkedMetrics
+	}
+	return nil
+}
+
+func (x *Map) GetMinimums() *Minimums {
+	if x != nil {
+		return x.Minimums
+	}
+	return nil
+}
+
+// LinkedMetric is a metric that no single interaction carries. Its unit is h, its resolution 3600, and lower is not better
+// nor worse by itself. Interactions without a customer take no part.
+type LinkedMetric struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, as of a metric: 1 to 64 of a-z 0-9 - and _, beginning with a letter. Its scores are those of metrics.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What it measures.
+	Kind LinkedKind `protobuf:"varint,3,opt,name=kind,proto3,enum=touchstone.map.v1.LinkedKind" json:"kind,omitempty"`
+	// For next contacts: attribute whose value both interactions must share, so that they are on one topic; empty for any.
+	Topic string `protobuf:"bytes,4,opt,name=topic,proto3" json:"topic,omitempty"`
+	// For journeys: journey id. It begins at any touchpoint of its first stage and is completed at any of its last.
+	Journey string `protobuf:"bytes,5,opt,name=journey,proto3" json:"journey,omitempty"`
+	// For next contacts: touchpoints whose interactions count as contacts; empty for all that are not back-stage.
+	Touchpoints []string `protobuf:"bytes,6,rep,name=touchpoints,proto3" json:"touchpoints,omitempty"`
+	// Longest time that is looked for, in days, 1 to 400; 0 means 60.
+	LongestDays   uint32 `protobuf:"varint,7,opt,name=longest_days,json=longestDays,proto3" json:"longest_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkedMetric) Reset() {
+	*x = LinkedMetric{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkedMetric) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkedMetric) ProtoMessage() {}
+
+func (x *LinkedMetric) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkedMetric.ProtoReflect.Descriptor instead.
+func (*LinkedMetric) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *LinkedMetric) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *LinkedMetric) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LinkedMetric) GetKind() LinkedKind {
+	if x != nil {
+		return x.Kind
+	}
+	return LinkedKind_LINKED_KIND_UNSPECIFIED
+}
+
+func (x *LinkedMetric) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *LinkedMetric) GetJourney() string {
+	if x != nil {
+		return x.Journey
+	}
+	return ""
+}
+
+func (x *LinkedMetric) GetTouchpoints() []string {
+	if x != nil {
+		return x.Touchpoints
+	}
+	return nil
+}
+
+func (x *LinkedMetric) GetLongestDays() uint32 {
+	if x != nil {
+		return x.LongestDays
+	}
+	return 0
+}
+
+// Minimums are the fewest cases that scores may be shown with. Reading part.
+type Minimums struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Answers of customers in a score of answers; 0 means 1.
+	Answers uint32 `protobuf:"varint,1,opt,name=answers,proto3" json:"answers,omitempty"`
+	// Answers of employees in a score of theirs; 0 means 10, and no less.
+	Employees     uint32 `protobuf:"varint,2,opt,name=employees,proto3" json:"employees,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Minimums) Reset() {
+	*x = Minimums{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Minimums) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Minimums) ProtoMessage() {}
+
+func (x *Minimums) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Minimums.ProtoReflect.Descriptor instead.
+func (*Minimums) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Minimums) GetAnswers() uint32 {
+	if x != nil {
+		return x.Answers
+	}
+	return 0
+}
+
+func (x *Minimums) GetEmployees() uint32 {
+	if x != nil {
+		return x.Employees
+	}
+	return 0
+}
+
 // Feed says what the native records of one source become.
 type Feed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -893,7 +1120,7 @@ type Feed struct {
 
 func (x *Feed) Reset() {
 	*x = Feed{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +1132,7 @@ func (x *Feed) String() string {
 func (*Feed) ProtoMessage() {}
 
 func (x *Feed) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1145,7 @@ func (x *Feed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feed.ProtoReflect.Descriptor instead.
 func (*Feed) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Feed) GetSource() string {
@@ -1003,7 +1230,7 @@ type FeedRule struct {
 
 func (x *FeedRule) Reset() {
 	*x = FeedRule{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1015,7 +1242,7 @@ func (x *FeedRule) String() string {
 func (*FeedRule) ProtoMessage() {}
 
 func (x *FeedRule) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1028,7 +1255,7 @@ func (x *FeedRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedRule.ProtoReflect.Descriptor instead.
 func (*FeedRule) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *FeedRule) GetQueue() string {
@@ -1079,7 +1306,7 @@ type Renamed struct {
 
 func (x *Renamed) Reset() {
 	*x = Renamed{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1091,7 +1318,7 @@ func (x *Renamed) String() string {
 func (*Renamed) ProtoMessage() {}
 
 func (x *Renamed) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1104,7 +1331,7 @@ func (x *Renamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Renamed.ProtoReflect.Descriptor instead.
 func (*Renamed) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Renamed) GetFrom() string {
@@ -1134,7 +1361,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1146,7 +1373,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1159,7 +1386,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Role) GetId() string {
@@ -1193,7 +1420,7 @@ type Journey struct {
 
 func (x *Journey) Reset() {
 	*x = Journey{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1205,7 +1432,7 @@ func (x *Journey) String() string {
 func (*Journey) ProtoMessage() {}
 
 func (x *Journey) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1218,7 +1445,7 @@ func (x *Journey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Journey.ProtoReflect.Descriptor instead.
 func (*Journey) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Journey) GetId() string {
@@ -1264,7 +1491,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1503,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1516,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Stage) GetId() string {
@@ -1336,7 +1563,7 @@ type ProcessStep struct {
 
 func (x *ProcessStep) Reset() {
 	*x = ProcessStep{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1575,7 @@ func (x *ProcessStep) String() string {
 func (*ProcessStep) ProtoMessage() {}
 
 func (x *ProcessStep) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1588,7 @@ func (x *ProcessStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessStep.ProtoReflect.Descriptor instead.
 func (*ProcessStep) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ProcessStep) GetId() string {
@@ -1438,7 +1665,7 @@ type Pairing struct {
 
 func (x *Pairing) Reset() {
 	*x = Pairing{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1450,7 +1677,7 @@ func (x *Pairing) String() string {
 func (*Pairing) ProtoMessage() {}
 
 func (x *Pairing) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1463,7 +1690,7 @@ func (x *Pairing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pairing.ProtoReflect.Descriptor instead.
 func (*Pairing) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Pairing) GetId() string {
@@ -1539,7 +1766,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1551,7 +1778,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1564,7 +1791,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Segment) GetId() string {
@@ -1628,7 +1855,7 @@ type Target struct {
 
 func (x *Target) Reset() {
 	*x = Target{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1867,7 @@ func (x *Target) String() string {
 func (*Target) ProtoMessage() {}
 
 func (x *Target) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1880,7 @@ func (x *Target) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Target.ProtoReflect.Descriptor instead.
 func (*Target) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Target) GetScore() string {
@@ -1751,7 +1978,7 @@ type CxScore struct {
 
 func (x *CxScore) Reset() {
 	*x = CxScore{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1763,7 +1990,7 @@ func (x *CxScore) String() string {
 func (*CxScore) ProtoMessage() {}
 
 func (x *CxScore) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1776,7 +2003,7 @@ func (x *CxScore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CxScore.ProtoReflect.Descriptor instead.
 func (*CxScore) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CxScore) GetId() string {
@@ -1824,7 +2051,7 @@ type CxPart struct {
 
 func (x *CxPart) Reset() {
 	*x = CxPart{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +2063,7 @@ func (x *CxPart) String() string {
 func (*CxPart) ProtoMessage() {}
 
 func (x *CxPart) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +2076,7 @@ func (x *CxPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CxPart.ProtoReflect.Descriptor instead.
 func (*CxPart) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CxPart) GetScore() string {
@@ -1899,7 +2126,7 @@ type Calendar struct {
 
 func (x *Calendar) Reset() {
 	*x = Calendar{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +2138,7 @@ func (x *Calendar) String() string {
 func (*Calendar) ProtoMessage() {}
 
 func (x *Calendar) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2151,7 @@ func (x *Calendar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Calendar.ProtoReflect.Descriptor instead.
 func (*Calendar) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{13}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Calendar) GetId() string {
@@ -1977,7 +2204,7 @@ type OpenHours struct {
 
 func (x *OpenHours) Reset() {
 	*x = OpenHours{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1989,7 +2216,7 @@ func (x *OpenHours) String() string {
 func (*OpenHours) ProtoMessage() {}
 
 func (x *OpenHours) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2002,7 +2229,7 @@ func (x *OpenHours) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenHours.ProtoReflect.Descriptor instead.
 func (*OpenHours) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{14}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *OpenHours) GetDays() []string {
@@ -2039,7 +2266,7 @@ type Party struct {
 
 func (x *Party) Reset() {
 	*x = Party{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2051,7 +2278,7 @@ func (x *Party) String() string {
 func (*Party) ProtoMessage() {}
 
 func (x *Party) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2064,7 +2291,7 @@ func (x *Party) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Party.ProtoReflect.Descriptor instead.
 func (*Party) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{15}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Party) GetSingular() string {
@@ -2102,7 +2329,7 @@ type ActionRule struct {
 
 func (x *ActionRule) Reset() {
 	*x = ActionRule{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2114,7 +2341,7 @@ func (x *ActionRule) String() string {
 func (*ActionRule) ProtoMessage() {}
 
 func (x *ActionRule) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2127,7 +2354,7 @@ func (x *ActionRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionRule.ProtoReflect.Descriptor instead.
 func (*ActionRule) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{16}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ActionRule) GetId() string {
@@ -2205,7 +2432,7 @@ type Touchpoint struct {
 
 func (x *Touchpoint) Reset() {
 	*x = Touchpoint{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2444,7 @@ func (x *Touchpoint) String() string {
 func (*Touchpoint) ProtoMessage() {}
 
 func (x *Touchpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2457,7 @@ func (x *Touchpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Touchpoint.ProtoReflect.Descriptor instead.
 func (*Touchpoint) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{17}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Touchpoint) GetId() string {
@@ -2330,7 +2557,7 @@ type Channel struct {
 
 func (x *Channel) Reset() {
 	*x = Channel{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2342,7 +2569,7 @@ func (x *Channel) String() string {
 func (*Channel) ProtoMessage() {}
 
 func (x *Channel) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2355,7 +2582,7 @@ func (x *Channel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Channel.ProtoReflect.Descriptor instead.
 func (*Channel) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{18}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Channel) GetId() string {
@@ -2387,7 +2614,7 @@ type Placement struct {
 
 func (x *Placement) Reset() {
 	*x = Placement{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2399,7 +2626,7 @@ func (x *Placement) String() string {
 func (*Placement) ProtoMessage() {}
 
 func (x *Placement) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2412,7 +2639,7 @@ func (x *Placement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Placement.ProtoReflect.Descriptor instead.
 func (*Placement) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{19}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Placement) GetParent() string {
@@ -2452,7 +2679,7 @@ type Team struct {
 
 func (x *Team) Reset() {
 	*x = Team{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2691,7 @@ func (x *Team) String() string {
 func (*Team) ProtoMessage() {}
 
 func (x *Team) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2704,7 @@ func (x *Team) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Team.ProtoReflect.Descriptor instead.
 func (*Team) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{20}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Team) GetId() string {
@@ -2521,7 +2748,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2533,7 +2760,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2546,7 +2773,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{21}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Metric) GetId() string {
@@ -2597,7 +2824,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2609,7 +2836,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2622,7 +2849,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{22}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Outcome) GetId() string {
@@ -2654,7 +2881,7 @@ type Choice struct {
 
 func (x *Choice) Reset() {
 	*x = Choice{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2666,7 +2893,7 @@ func (x *Choice) String() string {
 func (*Choice) ProtoMessage() {}
 
 func (x *Choice) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2679,7 +2906,7 @@ func (x *Choice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Choice.ProtoReflect.Descriptor instead.
 func (*Choice) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{23}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Choice) GetValue() int32 {
@@ -2732,7 +2959,7 @@ type Question struct {
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2744,7 +2971,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2757,7 +2984,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{24}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Question) GetId() string {
@@ -2845,7 +3072,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2857,7 +3084,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2870,7 +3097,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{25}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Attribute) GetId() string {
@@ -2927,7 +3154,7 @@ type ServiceLevel struct {
 
 func (x *ServiceLevel) Reset() {
 	*x = ServiceLevel{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2939,7 +3166,7 @@ func (x *ServiceLevel) String() string {
 func (*ServiceLevel) ProtoMessage() {}
 
 func (x *ServiceLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2952,7 +3179,7 @@ func (x *ServiceLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceLevel.ProtoReflect.Descriptor instead.
 func (*ServiceLevel) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{26}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ServiceLevel) GetId() string {
@@ -3045,7 +3272,7 @@ type GetMapRequest struct {
 
 func (x *GetMapRequest) Reset() {
 	*x = GetMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3057,7 +3284,7 @@ func (x *GetMapRequest) String() string {
 func (*GetMapRequest) ProtoMessage() {}
 
 func (x *GetMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3070,7 +3297,7 @@ func (x *GetMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMapRequest.ProtoReflect.Descriptor instead.
 func (*GetMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{27}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetMapRequest) GetOrganisation() string {
@@ -3098,7 +3325,7 @@ type GetMapResponse struct {
 
 func (x *GetMapResponse) Reset() {
 	*x = GetMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3110,7 +3337,7 @@ func (x *GetMapResponse) String() string {
 func (*GetMapResponse) ProtoMessage() {}
 
 func (x *GetMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3123,7 +3350,7 @@ func (x *GetMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMapResponse.ProtoReflect.Descriptor instead.
 func (*GetMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{28}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetMapResponse) GetVersion() *MapVersion {
@@ -3148,7 +3375,7 @@ type MapVersion struct {
 
 func (x *MapVersion) Reset() {
 	*x = MapVersion{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3160,7 +3387,7 @@ func (x *MapVersion) String() string {
 func (*MapVersion) ProtoMessage() {}
 
 func (x *MapVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3173,7 +3400,7 @@ func (x *MapVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapVersion.ProtoReflect.Descriptor instead.
 func (*MapVersion) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{29}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MapVersion) GetVersion() uint64 {
@@ -3206,7 +3433,7 @@ type ListMapsRequest struct {
 
 func (x *ListMapsRequest) Reset() {
 	*x = ListMapsRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3218,7 +3445,7 @@ func (x *ListMapsRequest) String() string {
 func (*ListMapsRequest) ProtoMessage() {}
 
 func (x *ListMapsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3231,7 +3458,7 @@ func (x *ListMapsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMapsRequest.ProtoReflect.Descriptor instead.
 func (*ListMapsRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{30}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{32}
 }
 
 // ListMapsResponse holds the current maps' heads.
@@ -3245,7 +3472,7 @@ type ListMapsResponse struct {
 
 func (x *ListMapsResponse) Reset() {
 	*x = ListMapsResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3257,7 +3484,7 @@ func (x *ListMapsResponse) String() string {
 func (*ListMapsResponse) ProtoMessage() {}
 
 func (x *ListMapsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3270,7 +3497,7 @@ func (x *ListMapsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMapsResponse.ProtoReflect.Descriptor instead.
 func (*ListMapsResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{31}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListMapsResponse) GetMaps() []*MapHead {
@@ -3297,7 +3524,7 @@ type MapHead struct {
 
 func (x *MapHead) Reset() {
 	*x = MapHead{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3309,7 +3536,7 @@ func (x *MapHead) String() string {
 func (*MapHead) ProtoMessage() {}
 
 func (x *MapHead) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3322,7 +3549,7 @@ func (x *MapHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapHead.ProtoReflect.Descriptor instead.
 func (*MapHead) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{32}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MapHead) GetOrganisation() string {
@@ -3364,7 +3591,7 @@ type CheckMapRequest struct {
 
 func (x *CheckMapRequest) Reset() {
 	*x = CheckMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3603,7 @@ func (x *CheckMapRequest) String() string {
 func (*CheckMapRequest) ProtoMessage() {}
 
 func (x *CheckMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3616,7 @@ func (x *CheckMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckMapRequest.ProtoReflect.Descriptor instead.
 func (*CheckMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{33}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CheckMapRequest) GetMap() *Map {
@@ -3414,7 +3641,7 @@ type CheckMapResponse struct {
 
 func (x *CheckMapResponse) Reset() {
 	*x = CheckMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3426,7 +3653,7 @@ func (x *CheckMapResponse) String() string {
 func (*CheckMapResponse) ProtoMessage() {}
 
 func (x *CheckMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3439,7 +3666,7 @@ func (x *CheckMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckMapResponse.ProtoReflect.Descriptor instead.
 func (*CheckMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{34}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CheckMapResponse) GetProblems() []*Problem {
@@ -3478,7 +3705,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3490,7 +3717,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3503,7 +3730,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{35}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Problem) GetField() string {
@@ -3540,7 +3767,7 @@ type ApplyMapRequest struct {
 
 func (x *ApplyMapRequest) Reset() {
 	*x = ApplyMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3552,7 +3779,7 @@ func (x *ApplyMapRequest) String() string {
 func (*ApplyMapRequest) ProtoMessage() {}
 
 func (x *ApplyMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3565,7 +3792,7 @@ func (x *ApplyMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyMapRequest.ProtoReflect.Descriptor instead.
 func (*ApplyMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{36}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ApplyMapRequest) GetMap() *Map {
@@ -3595,7 +3822,7 @@ type ApplyMapResponse struct {
 
 func (x *ApplyMapResponse) Reset() {
 	*x = ApplyMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3607,7 +3834,7 @@ func (x *ApplyMapResponse) String() string {
 func (*ApplyMapResponse) ProtoMessage() {}
 
 func (x *ApplyMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3620,7 +3847,7 @@ func (x *ApplyMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyMapResponse.ProtoReflect.Descriptor instead.
 func (*ApplyMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{37}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ApplyMapResponse) GetVersion() uint64 {
@@ -3641,7 +3868,7 @@ var File_touchstone_map_v1_map_proto protoreflect.FileDescriptor
 
 const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\n" +
-	"\x1btouchstone/map/v1/map.proto\x12\x11touchstone.map.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\"\xcc\v\n" +
+	"\x1btouchstone/map/v1/map.proto\x12\x11touchstone.map.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\"\xd7\f\n" +
 	"\x03Map\x12B\n" +
 	"\forganisation\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\forganisation\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1b\n" +
@@ -3672,7 +3899,21 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\tcalendars\x18\x15 \x03(\v2\x1b.touchstone.map.v1.CalendarB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\tcalendars\x12.\n" +
 	"\x05party\x18\x16 \x01(\v2\x18.touchstone.map.v1.PartyR\x05party\x12K\n" +
 	"\faction_rules\x18\x17 \x03(\v2\x1d.touchstone.map.v1.ActionRuleB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\vactionRules\x128\n" +
-	"\x05feeds\x18\x18 \x03(\v2\x17.touchstone.map.v1.FeedB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05feeds\"\x88\x04\n" +
+	"\x05feeds\x18\x18 \x03(\v2\x17.touchstone.map.v1.FeedB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05feeds\x12P\n" +
+	"\x0elinked_metrics\x18\x19 \x03(\v2\x1f.touchstone.map.v1.LinkedMetricB\b\xbaH\x05\x92\x01\x02\x10\x14R\rlinkedMetrics\x127\n" +
+	"\bminimums\x18\x1a \x01(\v2\x1b.touchstone.map.v1.MinimumsR\bminimums\"\xb7\x02\n" +
+	"\fLinkedMetric\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12=\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1d.touchstone.map.v1.LinkedKindB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12\x1d\n" +
+	"\x05topic\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05topic\x12!\n" +
+	"\ajourney\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\ajourney\x12+\n" +
+	"\vtouchpoints\x18\x06 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\vtouchpoints\x12+\n" +
+	"\flongest_days\x18\a \x01(\rB\b\xbaH\x05*\x03\x18\x90\x03R\vlongestDays\"V\n" +
+	"\bMinimums\x12\"\n" +
+	"\aanswers\x18\x01 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\aanswers\x12&\n" +
+	"\temployees\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\temployees\"\x88\x04\n" +
 	"\x04Feed\x126\n" +
 	"\x06source\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x06source\x12!\n" +
 	"\x06format\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06format\x12\x1b\n" +
@@ -3905,7 +4146,12 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\a_expect\"F\n" +
 	"\x10ApplyMapResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x18\n" +
-	"\achanged\x18\x02 \x01(\bR\achanged*K\n" +
+	"\achanged\x18\x02 \x01(\bR\achanged*e\n" +
+	"\n" +
+	"LinkedKind\x12\x1b\n" +
+	"\x17LINKED_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18LINKED_KIND_NEXT_CONTACT\x10\x01\x12\x1c\n" +
+	"\x18LINKED_KIND_JOURNEY_TIME\x10\x02*K\n" +
 	"\x05Place\x12\x15\n" +
 	"\x11PLACE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11PLACE_FRONT_STAGE\x10\x01\x12\x14\n" +
@@ -3982,121 +4228,127 @@ func file_touchstone_map_v1_map_proto_rawDescGZIP() []byte {
 	return file_touchstone_map_v1_map_proto_rawDescData
 }
 
-var file_touchstone_map_v1_map_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
-var file_touchstone_map_v1_map_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_touchstone_map_v1_map_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
+var file_touchstone_map_v1_map_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_touchstone_map_v1_map_proto_goTypes = []any{
-	(Place)(0),                    // 0: touchstone.map.v1.Place
-	(Sign)(0),                     // 1: touchstone.map.v1.Sign
-	(Life)(0),                     // 2: touchstone.map.v1.Life
-	(Direction)(0),                // 3: touchstone.map.v1.Direction
-	(Better)(0),                   // 4: touchstone.map.v1.Better
-	(QuestionKind)(0),             // 5: touchstone.map.v1.QuestionKind
-	(Facet)(0),                    // 6: touchstone.map.v1.Facet
-	(Feeling)(0),                  // 7: touchstone.map.v1.Feeling
-	(Boundary)(0),                 // 8: touchstone.map.v1.Boundary
-	(Abandons)(0),                 // 9: touchstone.map.v1.Abandons
-	(*Map)(nil),                   // 10: touchstone.map.v1.Map
-	(*Feed)(nil),                  // 11: touchstone.map.v1.Feed
-	(*FeedRule)(nil),              // 12: touchstone.map.v1.FeedRule
-	(*Renamed)(nil),               // 13: touchstone.map.v1.Renamed
-	(*Role)(nil),                  // 14: touchstone.map.v1.Role
-	(*Journey)(nil),               // 15: touchstone.map.v1.Journey
-	(*Stage)(nil),                 // 16: touchstone.map.v1.Stage
-	(*ProcessStep)(nil),           // 17: touchstone.map.v1.ProcessStep
-	(*Pairing)(nil),               // 18: touchstone.map.v1.Pairing
-	(*Segment)(nil),               // 19: touchstone.map.v1.Segment
-	(*Target)(nil),                // 20: touchstone.map.v1.Target
-	(*CxScore)(nil),               // 21: touchstone.map.v1.CxScore
-	(*CxPart)(nil),                // 22: touchstone.map.v1.CxPart
-	(*Calendar)(nil),              // 23: touchstone.map.v1.Calendar
-	(*OpenHours)(nil),             // 24: touchstone.map.v1.OpenHours
-	(*Party)(nil),                 // 25: touchstone.map.v1.Party
-	(*ActionRule)(nil),            // 26: touchstone.map.v1.ActionRule
-	(*Touchpoint)(nil),            // 27: touchstone.map.v1.Touchpoint
-	(*Channel)(nil),               // 28: touchstone.map.v1.Channel
-	(*Placement)(nil),             // 29: touchstone.map.v1.Placement
-	(*Team)(nil),                  // 30: touchstone.map.v1.Team
-	(*Metric)(nil),                // 31: touchstone.map.v1.Metric
-	(*Outcome)(nil),               // 32: touchstone.map.v1.Outcome
-	(*Choice)(nil),                // 33: touchstone.map.v1.Choice
-	(*Question)(nil),              // 34: touchstone.map.v1.Question
-	(*Attribute)(nil),             // 35: touchstone.map.v1.Attribute
-	(*ServiceLevel)(nil),          // 36: touchstone.map.v1.ServiceLevel
-	(*GetMapRequest)(nil),         // 37: touchstone.map.v1.GetMapRequest
-	(*GetMapResponse)(nil),        // 38: touchstone.map.v1.GetMapResponse
-	(*MapVersion)(nil),            // 39: touchstone.map.v1.MapVersion
-	(*ListMapsRequest)(nil),       // 40: touchstone.map.v1.ListMapsRequest
-	(*ListMapsResponse)(nil),      // 41: touchstone.map.v1.ListMapsResponse
-	(*MapHead)(nil),               // 42: touchstone.map.v1.MapHead
-	(*CheckMapRequest)(nil),       // 43: touchstone.map.v1.CheckMapRequest
-	(*CheckMapResponse)(nil),      // 44: touchstone.map.v1.CheckMapResponse
-	(*Problem)(nil),               // 45: touchstone.map.v1.Problem
-	(*ApplyMapRequest)(nil),       // 46: touchstone.map.v1.ApplyMapRequest
-	(*ApplyMapResponse)(nil),      // 47: touchstone.map.v1.ApplyMapResponse
-	(*timestamppb.Timestamp)(nil), // 48: google.protobuf.Timestamp
+	(LinkedKind)(0),               // 0: touchstone.map.v1.LinkedKind
+	(Place)(0),                    // 1: touchstone.map.v1.Place
+	(Sign)(0),                     // 2: touchstone.map.v1.Sign
+	(Life)(0),                     // 3: touchstone.map.v1.Life
+	(Direction)(0),                // 4: touchstone.map.v1.Direction
+	(Better)(0),                   // 5: touchstone.map.v1.Better
+	(QuestionKind)(0),             // 6: touchstone.map.v1.QuestionKind
+	(Facet)(0),                    // 7: touchstone.map.v1.Facet
+	(Feeling)(0),                  // 8: touchstone.map.v1.Feeling
+	(Boundary)(0),                 // 9: touchstone.map.v1.Boundary
+	(Abandons)(0),                 // 10: touchstone.map.v1.Abandons
+	(*Map)(nil),                   // 11: touchstone.map.v1.Map
+	(*LinkedMetric)(nil),          // 12: touchstone.map.v1.LinkedMetric
+	(*Minimums)(nil),              // 13: touchstone.map.v1.Minimums
+	(*Feed)(nil),                  // 14: touchstone.map.v1.Feed
+	(*FeedRule)(nil),              // 15: touchstone.map.v1.FeedRule
+	(*Renamed)(nil),               // 16: touchstone.map.v1.Renamed
+	(*Role)(nil),                  // 17: touchstone.map.v1.Role
+	(*Journey)(nil),               // 18: touchstone.map.v1.Journey
+	(*Stage)(nil),                 // 19: touchstone.map.v1.Stage
+	(*ProcessStep)(nil),           // 20: touchstone.map.v1.ProcessStep
+	(*Pairing)(nil),               // 21: touchstone.map.v1.Pairing
+	(*Segment)(nil),               // 22: touchstone.map.v1.Segment
+	(*Target)(nil),                // 23: touchstone.map.v1.Target
+	(*CxScore)(nil),               // 24: touchstone.map.v1.CxScore
+	(*CxPart)(nil),                // 25: touchstone.map.v1.CxPart
+	(*Calendar)(nil),              // 26: touchstone.map.v1.Calendar
+	(*OpenHours)(nil),             // 27: touchstone.map.v1.OpenHours
+	(*Party)(nil),                 // 28: touchstone.map.v1.Party
+	(*ActionRule)(nil),            // 29: touchstone.map.v1.ActionRule
+	(*Touchpoint)(nil),            // 30: touchstone.map.v1.Touchpoint
+	(*Channel)(nil),               // 31: touchstone.map.v1.Channel
+	(*Placement)(nil),             // 32: touchstone.map.v1.Placement
+	(*Team)(nil),                  // 33: touchstone.map.v1.Team
+	(*Metric)(nil),                // 34: touchstone.map.v1.Metric
+	(*Outcome)(nil),               // 35: touchstone.map.v1.Outcome
+	(*Choice)(nil),                // 36: touchstone.map.v1.Choice
+	(*Question)(nil),              // 37: touchstone.map.v1.Question
+	(*Attribute)(nil),             // 38: touchstone.map.v1.Attribute
+	(*ServiceLevel)(nil),          // 39: touchstone.map.v1.ServiceLevel
+	(*GetMapRequest)(nil),         // 40: touchstone.map.v1.GetMapRequest
+	(*GetMapResponse)(nil),        // 41: touchstone.map.v1.GetMapResponse
+	(*MapVersion)(nil),            // 42: touchstone.map.v1.MapVersion
+	(*ListMapsRequest)(nil),       // 43: touchstone.map.v1.ListMapsRequest
+	(*ListMapsResponse)(nil),      // 44: touchstone.map.v1.ListMapsResponse
+	(*MapHead)(nil),               // 45: touchstone.map.v1.MapHead
+	(*CheckMapRequest)(nil),       // 46: touchstone.map.v1.CheckMapRequest
+	(*CheckMapResponse)(nil),      // 47: touchstone.map.v1.CheckMapResponse
+	(*Problem)(nil),               // 48: touchstone.map.v1.Problem
+	(*ApplyMapRequest)(nil),       // 49: touchstone.map.v1.ApplyMapRequest
+	(*ApplyMapResponse)(nil),      // 50: touchstone.map.v1.ApplyMapResponse
+	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
 }
 var file_touchstone_map_v1_map_proto_depIdxs = []int32{
-	27, // 0: touchstone.map.v1.Map.touchpoints:type_name -> touchstone.map.v1.Touchpoint
-	28, // 1: touchstone.map.v1.Map.channels:type_name -> touchstone.map.v1.Channel
-	30, // 2: touchstone.map.v1.Map.teams:type_name -> touchstone.map.v1.Team
-	31, // 3: touchstone.map.v1.Map.metrics:type_name -> touchstone.map.v1.Metric
-	32, // 4: touchstone.map.v1.Map.outcomes:type_name -> touchstone.map.v1.Outcome
-	34, // 5: touchstone.map.v1.Map.questions:type_name -> touchstone.map.v1.Question
-	35, // 6: touchstone.map.v1.Map.attributes:type_name -> touchstone.map.v1.Attribute
-	36, // 7: touchstone.map.v1.Map.service_levels:type_name -> touchstone.map.v1.ServiceLevel
-	14, // 8: touchstone.map.v1.Map.roles:type_name -> touchstone.map.v1.Role
-	15, // 9: touchstone.map.v1.Map.journeys:type_name -> touchstone.map.v1.Journey
-	16, // 10: touchstone.map.v1.Map.stages:type_name -> touchstone.map.v1.Stage
-	18, // 11: touchstone.map.v1.Map.pairings:type_name -> touchstone.map.v1.Pairing
-	19, // 12: touchstone.map.v1.Map.segments:type_name -> touchstone.map.v1.Segment
-	20, // 13: touchstone.map.v1.Map.targets:type_name -> touchstone.map.v1.Target
-	21, // 14: touchstone.map.v1.Map.cx_scores:type_name -> touchstone.map.v1.CxScore
-	23, // 15: touchstone.map.v1.Map.calendars:type_name -> touchstone.map.v1.Calendar
-	25, // 16: touchstone.map.v1.Map.party:type_name -> touchstone.map.v1.Party
-	26, // 17: touchstone.map.v1.Map.action_rules:type_name -> touchstone.map.v1.ActionRule
-	11, // 18: touchstone.map.v1.Map.feeds:type_name -> touchstone.map.v1.Feed
-	12, // 19: touchstone.map.v1.Feed.rules:type_name -> touchstone.map.v1.FeedRule
-	13, // 20: touchstone.map.v1.Feed.outcomes:type_name -> touchstone.map.v1.Renamed
-	13, // 21: touchstone.map.v1.Feed.metrics:type_name -> touchstone.map.v1.Renamed
-	13, // 22: touchstone.map.v1.Feed.teams:type_name -> touchstone.map.v1.Renamed
-	13, // 23: touchstone.map.v1.Feed.questions:type_name -> touchstone.map.v1.Renamed
-	13, // 24: touchstone.map.v1.Feed.attributes:type_name -> touchstone.map.v1.Renamed
-	3,  // 25: touchstone.map.v1.FeedRule.direction:type_name -> touchstone.map.v1.Direction
-	0,  // 26: touchstone.map.v1.ProcessStep.place:type_name -> touchstone.map.v1.Place
-	1,  // 27: touchstone.map.v1.Pairing.sign:type_name -> touchstone.map.v1.Sign
-	2,  // 28: touchstone.map.v1.Pairing.life:type_name -> touchstone.map.v1.Life
-	22, // 29: touchstone.map.v1.CxScore.parts:type_name -> touchstone.map.v1.CxPart
-	24, // 30: touchstone.map.v1.Calendar.hours:type_name -> touchstone.map.v1.OpenHours
-	3,  // 31: touchstone.map.v1.Touchpoint.direction:type_name -> touchstone.map.v1.Direction
-	17, // 32: touchstone.map.v1.Touchpoint.steps:type_name -> touchstone.map.v1.ProcessStep
-	29, // 33: touchstone.map.v1.Team.placements:type_name -> touchstone.map.v1.Placement
-	4,  // 34: touchstone.map.v1.Metric.better:type_name -> touchstone.map.v1.Better
-	7,  // 35: touchstone.map.v1.Choice.feeling:type_name -> touchstone.map.v1.Feeling
-	5,  // 36: touchstone.map.v1.Question.kind:type_name -> touchstone.map.v1.QuestionKind
-	33, // 37: touchstone.map.v1.Question.choices:type_name -> touchstone.map.v1.Choice
-	6,  // 38: touchstone.map.v1.Question.facet:type_name -> touchstone.map.v1.Facet
-	8,  // 39: touchstone.map.v1.ServiceLevel.boundary:type_name -> touchstone.map.v1.Boundary
-	9,  // 40: touchstone.map.v1.ServiceLevel.abandons:type_name -> touchstone.map.v1.Abandons
-	39, // 41: touchstone.map.v1.GetMapResponse.version:type_name -> touchstone.map.v1.MapVersion
-	48, // 42: touchstone.map.v1.MapVersion.applied_at:type_name -> google.protobuf.Timestamp
-	10, // 43: touchstone.map.v1.MapVersion.map:type_name -> touchstone.map.v1.Map
-	42, // 44: touchstone.map.v1.ListMapsResponse.maps:type_name -> touchstone.map.v1.MapHead
-	10, // 45: touchstone.map.v1.CheckMapRequest.map:type_name -> touchstone.map.v1.Map
-	45, // 46: touchstone.map.v1.CheckMapResponse.problems:type_name -> touchstone.map.v1.Problem
-	10, // 47: touchstone.map.v1.ApplyMapRequest.map:type_name -> touchstone.map.v1.Map
-	37, // 48: touchstone.map.v1.MapService.GetMap:input_type -> touchstone.map.v1.GetMapRequest
-	40, // 49: touchstone.map.v1.MapService.ListMaps:input_type -> touchstone.map.v1.ListMapsRequest
-	43, // 50: touchstone.map.v1.MapService.CheckMap:input_type -> touchstone.map.v1.CheckMapRequest
-	46, // 51: touchstone.map.v1.MapService.ApplyMap:input_type -> touchstone.map.v1.ApplyMapRequest
-	38, // 52: touchstone.map.v1.MapService.GetMap:output_type -> touchstone.map.v1.GetMapResponse
-	41, // 53: touchstone.map.v1.MapService.ListMaps:output_type -> touchstone.map.v1.ListMapsResponse
-	44, // 54: touchstone.map.v1.MapService.CheckMap:output_type -> touchstone.map.v1.CheckMapResponse
-	47, // 55: touchstone.map.v1.MapService.ApplyMap:output_type -> touchstone.map.v1.ApplyMapResponse
-	52, // [52:56] is the sub-list for method output_type
-	48, // [48:52] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	30, // 0: touchstone.map.v1.Map.touchpoints:type_name -> touchstone.map.v1.Touchpoint
+	31, // 1: touchstone.map.v1.Map.channels:type_name -> touchstone.map.v1.Channel
+	33, // 2: touchstone.map.v1.Map.teams:type_name -> touchstone.map.v1.Team
+	34, // 3: touchstone.map.v1.Map.metrics:type_name -> touchstone.map.v1.Metric
+	35, // 4: touchstone.map.v1.Map.outcomes:type_name -> touchstone.map.v1.Outcome
+	37, // 5: touchstone.map.v1.Map.questions:type_name -> touchstone.map.v1.Question
+	38, // 6: touchstone.map.v1.Map.attributes:type_name -> touchstone.map.v1.Attribute
+	39, // 7: touchstone.map.v1.Map.service_levels:type_name -> touchstone.map.v1.ServiceLevel
+	17, // 8: touchstone.map.v1.Map.roles:type_name -> touchstone.map.v1.Role
+	18, // 9: touchstone.map.v1.Map.journeys:type_name -> touchstone.map.v1.Journey
+	19, // 10: touchstone.map.v1.Map.stages:type_name -> touchstone.map.v1.Stage
+	21, // 11: touchstone.map.v1.Map.pairings:type_name -> touchstone.map.v1.Pairing
+	22, // 12: touchstone.map.v1.Map.segments:type_name -> touchstone.map.v1.Segment
+	23, // 13: touchstone.map.v1.Map.targets:type_name -> touchstone.map.v1.Target
+	24, // 14: touchstone.map.v1.Map.cx_scores:type_name -> touchstone.map.v1.CxScore
+	26, // 15: touchstone.map.v1.Map.calendars:type_name -> touchstone.map.v1.Calendar
+	28, // 16: touchstone.map.v1.Map.party:type_name -> touchstone.map.v1.Party
+	29, // 17: touchstone.map.v1.Map.action_rules:type_name -> touchstone.map.v1.ActionRule
+	14, // 18: touchstone.map.v1.Map.feeds:type_name -> touchstone.map.v1.Feed
+	12, // 19: touchstone.map.v1.Map.linked_metrics:type_name -> touchstone.map.v1.LinkedMetric
+	13, // 20: touchstone.map.v1.Map.minimums:type_name -> touchstone.map.v1.Minimums
+	0,  // 21: touchstone.map.v1.LinkedMetric.kind:type_name -> touchstone.map.v1.LinkedKind
+	15, // 22: touchstone.map.v1.Feed.rules:type_name -> touchstone.map.v1.FeedRule
+	16, // 23: touchstone.map.v1.Feed.outcomes:type_name -> touchstone.map.v1.Renamed
+	16, // 24: touchstone.map.v1.Feed.metrics:type_name -> touchstone.map.v1.Renamed
+	16, // 25: touchstone.map.v1.Feed.teams:type_name -> touchstone.map.v1.Renamed
+	16, // 26: touchstone.map.v1.Feed.questions:type_name -> touchstone.map.v1.Renamed
+	16, // 27: touchstone.map.v1.Feed.attributes:type_name -> touchstone.map.v1.Renamed
+	4,  // 28: touchstone.map.v1.FeedRule.direction:type_name -> touchstone.map.v1.Direction
+	1,  // 29: touchstone.map.v1.ProcessStep.place:type_name -> touchstone.map.v1.Place
+	2,  // 30: touchstone.map.v1.Pairing.sign:type_name -> touchstone.map.v1.Sign
+	3,  // 31: touchstone.map.v1.Pairing.life:type_name -> touchstone.map.v1.Life
+	25, // 32: touchstone.map.v1.CxScore.parts:type_name -> touchstone.map.v1.CxPart
+	27, // 33: touchstone.map.v1.Calendar.hours:type_name -> touchstone.map.v1.OpenHours
+	4,  // 34: touchstone.map.v1.Touchpoint.direction:type_name -> touchstone.map.v1.Direction
+	20, // 35: touchstone.map.v1.Touchpoint.steps:type_name -> touchstone.map.v1.ProcessStep
+	32, // 36: touchstone.map.v1.Team.placements:type_name -> touchstone.map.v1.Placement
+	5,  // 37: touchstone.map.v1.Metric.better:type_name -> touchstone.map.v1.Better
+	8,  // 38: touchstone.map.v1.Choice.feeling:type_name -> touchstone.map.v1.Feeling
+	6,  // 39: touchstone.map.v1.Question.kind:type_name -> touchstone.map.v1.QuestionKind
+	36, // 40: touchstone.map.v1.Question.choices:type_name -> touchstone.map.v1.Choice
+	7,  // 41: touchstone.map.v1.Question.facet:type_name -> touchstone.map.v1.Facet
+	9,  // 42: touchstone.map.v1.ServiceLevel.boundary:type_name -> touchstone.map.v1.Boundary
+	10, // 43: touchstone.map.v1.ServiceLevel.abandons:type_name -> touchstone.map.v1.Abandons
+	42, // 44: touchstone.map.v1.GetMapResponse.version:type_name -> touchstone.map.v1.MapVersion
+	51, // 45: touchstone.map.v1.MapVersion.applied_at:type_name -> google.protobuf.Timestamp
+	11, // 46: touchstone.map.v1.MapVersion.map:type_name -> touchstone.map.v1.Map
+	45, // 47: touchstone.map.v1.ListMapsResponse.maps:type_name -> touchstone.map.v1.MapHead
+	11, // 48: touchstone.map.v1.CheckMapRequest.map:type_name -> touchstone.map.v1.Map
+	48, // 49: touchstone.map.v1.CheckMapResponse.problems:type_name -> touchstone.map.v1.Problem
+	11, // 50: touchstone.map.v1.ApplyMapRequest.map:type_name -> touchstone.map.v1.Map
+	40, // 51: touchstone.map.v1.MapService.GetMap:input_type -> touchstone.map.v1.GetMapRequest
+	43, // 52: touchstone.map.v1.MapService.ListMaps:input_type -> touchstone.map.v1.ListMapsRequest
+	46, // 53: touchstone.map.v1.MapService.CheckMap:input_type -> touchstone.map.v1.CheckMapRequest
+	49, // 54: touchstone.map.v1.MapService.ApplyMap:input_type -> touchstone.map.v1.ApplyMapRequest
+	41, // 55: touchstone.map.v1.MapService.GetMap:output_type -> touchstone.map.v1.GetMapResponse
+	44, // 56: touchstone.map.v1.MapService.ListMaps:output_type -> touchstone.map.v1.ListMapsResponse
+	47, // 57: touchstone.map.v1.MapService.CheckMap:output_type -> touchstone.map.v1.CheckMapResponse
+	50, // 58: touchstone.map.v1.MapService.ApplyMap:output_type -> touchstone.map.v1.ApplyMapResponse
+	55, // [55:59] is the sub-list for method output_type
+	51, // [51:55] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_map_v1_map_proto_init() }
@@ -4104,14 +4356,14 @@ func file_touchstone_map_v1_map_proto_init() {
 	if File_touchstone_map_v1_map_proto != nil {
 		return
 	}
-	file_touchstone_map_v1_map_proto_msgTypes[36].OneofWrappers = []any{}
+	file_touchstone_map_v1_map_proto_msgTypes[38].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_map_v1_map_proto_rawDesc), len(file_touchstone_map_v1_map_proto_rawDesc)),
-			NumEnums:      10,
-			NumMessages:   38,
+			NumEnums:      11,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -452,7 +452,11 @@ type Score struct {
 	// Whether simulated facts are in it.
 	Simulated bool `protobuf:"varint,14,opt,name=simulated,proto3" json:"simulated,omitempty"`
 	// Share of the scope's interactions that carry the measure, 0 to 1; unset where it does not apply.
-	Coverage      *float64 `protobuf:"fixed64,15,opt,name=coverage,proto3,oneof" json:"coverage,omitempty"`
+	Coverage *float64 `protobuf:"fixed64,15,opt,name=coverage,proto3,oneof" json:"coverage,omitempty"`
+	// For CX scores: the survey part and the process part, always apart.
+	Composite *Composite `protobuf:"bytes,16,opt,name=composite,proto3" json:"composite,omitempty"`
+	// The target that holds for this score here now; unset where there is none.
+	Goal          *Goal `protobuf:"bytes,17,opt,name=goal,proto3" json:"goal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -592,6 +596,302 @@ func (x *Score) GetCoverage() float64 {
 	return 0
 }
 
+func (x *Score) GetComposite() *Composite {
+	if x != nil {
+		return x.Composite
+	}
+	return nil
+}
+
+func (x *Score) GetGoal() *Goal {
+	if x != nil {
+		return x.Goal
+	}
+	return nil
+}
+
+// Composite is what a CX score is made of.
+type Composite struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Survey part, 0 to 100; unset when nothing of it is known.
+	Survey *float64 `protobuf:"fixed64,1,opt,name=survey,proto3,oneof" json:"survey,omitempty"`
+	// Share of the survey part's weight that is known, 0 to 1.
+	SurveyCoverage float64 `protobuf:"fixed64,2,opt,name=survey_coverage,json=surveyCoverage,proto3" json:"survey_coverage,omitempty"`
+	// Answers in the survey part.
+	SurveyN int64 `protobuf:"varint,3,opt,name=survey_n,json=surveyN,proto3" json:"survey_n,omitempty"`
+	// Process part, 0 to 100; unset when nothing of it is known.
+	Process *float64 `protobuf:"fixed64,4,opt,name=process,proto3,oneof" json:"process,omitempty"`
+	// Share of the process part's weight that is known, 0 to 1.
+	ProcessCoverage float64 `protobuf:"fixed64,5,opt,name=process_coverage,json=processCoverage,proto3" json:"process_coverage,omitempty"`
+	// Cases in the process part.
+	ProcessN int64 `protobuf:"varint,6,opt,name=process_n,json=processN,proto3" json:"process_n,omitempty"`
+	// Each score of each touchpoint in it, by touchpoint, then in the order of the map.
+	Parts         []*CompositePart `protobuf:"bytes,7,rep,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Composite) Reset() {
+	*x = Composite{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Composite) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Composite) ProtoMessage() {}
+
+func (x *Composite) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Composite.ProtoReflect.Descriptor instead.
+func (*Composite) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Composite) GetSurvey() float64 {
+	if x != nil && x.Survey != nil {
+		return *x.Survey
+	}
+	return 0
+}
+
+func (x *Composite) GetSurveyCoverage() float64 {
+	if x != nil {
+		return x.SurveyCoverage
+	}
+	return 0
+}
+
+func (x *Composite) GetSurveyN() int64 {
+	if x != nil {
+		return x.SurveyN
+	}
+	return 0
+}
+
+func (x *Composite) GetProcess() float64 {
+	if x != nil && x.Process != nil {
+		return *x.Process
+	}
+	return 0
+}
+
+func (x *Composite) GetProcessCoverage() float64 {
+	if x != nil {
+		return x.ProcessCoverage
+	}
+	return 0
+}
+
+func (x *Composite) GetProcessN() int64 {
+	if x != nil {
+		return x.ProcessN
+	}
+	return 0
+}
+
+func (x *Composite) GetParts() []*CompositePart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+// CompositePart is one score of one touchpoint in a CX score.
+type CompositePart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Touchpoint id.
+	Touchpoint string `protobuf:"bytes,1,opt,name=touchpoint,proto3" json:"touchpoint,omitempty"`
+	// Score id.
+	Score string `protobuf:"bytes,2,opt,name=score,proto3" json:"score,omitempty"`
+	// Its value in its unit; unset when suppressed.
+	Value *float64 `protobuf:"fixed64,3,opt,name=value,proto3,oneof" json:"value,omitempty"`
+	// Its points, 0 to 100; unset when suppressed.
+	Points *float64 `protobuf:"fixed64,4,opt,name=points,proto3,oneof" json:"points,omitempty"`
+	// Its weight in its part, all weights of a part adding up to 1.
+	Weight float64 `protobuf:"fixed64,5,opt,name=weight,proto3" json:"weight,omitempty"`
+	// Cases in it.
+	N int64 `protobuf:"varint,6,opt,name=n,proto3" json:"n,omitempty"`
+	// Whether it belongs to the survey part.
+	Survey        bool `protobuf:"varint,7,opt,name=survey,proto3" json:"survey,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompositePart) Reset() {
+	*x = CompositePart{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompositePart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompositePart) ProtoMessage() {}
+
+func (x *CompositePart) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompositePart.ProtoReflect.Descriptor instead.
+func (*CompositePart) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CompositePart) GetTouchpoint() string {
+	if x != nil {
+		return x.Touchpoint
+	}
+	return ""
+}
+
+func (x *CompositePart) GetScore() string {
+	if x != nil {
+		return x.Score
+	}
+	return ""
+}
+
+func (x *CompositePart) GetValue() float64 {
+	if x != nil && x.Value != nil {
+		return *x.Value
+	}
+	return 0
+}
+
+func (x *CompositePart) GetPoints() float64 {
+	if x != nil && x.Points != nil {
+		return *x.Points
+	}
+	return 0
+}
+
+func (x *CompositePart) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *CompositePart) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *CompositePart) GetSurvey() bool {
+	if x != nil {
+		return x.Survey
+	}
+	return false
+}
+
+// Goal is a target that holds for a score.
+type Goal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Wanted value in the score's unit.
+	Value float64 `protobuf:"fixed64,1,opt,name=value,proto3" json:"value,omitempty"`
+	// Day by which it is wanted, as 2026-12-31; empty: from now on.
+	By string `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
+	// How far the value is from it, in the score's unit, above 0 when it is better than wanted; unset without a value.
+	Ahead *float64 `protobuf:"fixed64,3,opt,name=ahead,proto3,oneof" json:"ahead,omitempty"`
+	// Role that set it.
+	SetBy string `protobuf:"bytes,4,opt,name=set_by,json=setBy,proto3" json:"set_by,omitempty"`
+	// Where it was set, when it holds here because it cascades ("stage buy"); empty when it was set for this very score.
+	From          string `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Goal) Reset() {
+	*x = Goal{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Goal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Goal) ProtoMessage() {}
+
+func (x *Goal) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Goal.ProtoReflect.Descriptor instead.
+func (*Goal) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Goal) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Goal) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Goal) GetAhead() float64 {
+	if x != nil && x.Ahead != nil {
+		return *x.Ahead
+	}
+	return 0
+}
+
+func (x *Goal) GetSetBy() string {
+	if x != nil {
+		return x.SetBy
+	}
+	return ""
+}
+
+func (x *Goal) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
 // Interval is a 95% interval.
 type Interval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -607,7 +907,7 @@ type Interval struct {
 
 func (x *Interval) Reset() {
 	*x = Interval{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[3]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -619,7 +919,7 @@ func (x *Interval) String() string {
 func (*Interval) ProtoMessage() {}
 
 func (x *Interval) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[3]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -632,7 +932,7 @@ func (x *Interval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interval.ProtoReflect.Descriptor instead.
 func (*Interval) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Interval) GetLow() float64 {
@@ -667,7 +967,7 @@ type GetScoreRequest struct {
 
 func (x *GetScoreRequest) Reset() {
 	*x = GetScoreRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[4]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +979,7 @@ func (x *GetScoreRequest) String() string {
 func (*GetScoreRequest) ProtoMessage() {}
 
 func (x *GetScoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[4]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +992,7 @@ func (x *GetScoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScoreRequest.ProtoReflect.Descriptor instead.
 func (*GetScoreRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{4}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetScoreRequest) GetRef() *ScoreRef {
@@ -713,7 +1013,7 @@ type GetScoreResponse struct {
 
 func (x *GetScoreResponse) Reset() {
 	*x = GetScoreResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[5]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +1025,7 @@ func (x *GetScoreResponse) String() string {
 func (*GetScoreResponse) ProtoMessage() {}
 
 func (x *GetScoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[5]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +1038,7 @@ func (x *GetScoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScoreResponse.ProtoReflect.Descriptor instead.
 func (*GetScoreResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{5}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetScoreResponse) GetScore() *Score {
@@ -759,7 +1059,7 @@ type BatchGetScoresRequest struct {
 
 func (x *BatchGetScoresRequest) Reset() {
 	*x = BatchGetScoresRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[6]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +1071,7 @@ func (x *BatchGetScoresRequest) String() string {
 func (*BatchGetScoresRequest) ProtoMessage() {}
 
 func (x *BatchGetScoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[6]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +1084,7 @@ func (x *BatchGetScoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetScoresRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetScoresRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{6}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BatchGetScoresRequest) GetRefs() []*ScoreRef {
@@ -805,7 +1105,7 @@ type BatchGetScoresResponse struct {
 
 func (x *BatchGetScoresResponse) Reset() {
 	*x = BatchGetScoresResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[7]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +1117,7 @@ func (x *BatchGetScoresResponse) String() string {
 func (*BatchGetScoresResponse) ProtoMessage() {}
 
 func (x *BatchGetScoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[7]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -830,7 +1130,7 @@ func (x *BatchGetScoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetScoresResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetScoresResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *BatchGetScoresResponse) GetScores() []*Score {
@@ -871,7 +1171,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[8]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +1183,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[8]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +1196,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Filter) GetOrganisation() string {
@@ -991,7 +1291,7 @@ type ListScoresRequest struct {
 
 func (x *ListScoresRequest) Reset() {
 	*x = ListScoresRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[9]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1303,7 @@ func (x *ListScoresRequest) String() string {
 func (*ListScoresRequest) ProtoMessage() {}
 
 func (x *ListScoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[9]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1316,7 @@ func (x *ListScoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScoresRequest.ProtoReflect.Descriptor instead.
 func (*ListScoresRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListScoresRequest) GetFilter() *Filter {
@@ -1053,7 +1353,7 @@ type ListScoresResponse struct {
 
 func (x *ListScoresResponse) Reset() {
 	*x = ListScoresResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[10]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1065,7 +1365,7 @@ func (x *ListScoresResponse) String() string {
 func (*ListScoresResponse) ProtoMessage() {}
 
 func (x *ListScoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[10]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1078,7 +1378,7 @@ func (x *ListScoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScoresResponse.ProtoReflect.Descriptor instead.
 func (*ListScoresResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{10}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListScoresResponse) GetScores() []*Score {
@@ -1108,7 +1408,7 @@ type GetSeriesRequest struct {
 
 func (x *GetSeriesRequest) Reset() {
 	*x = GetSeriesRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[11]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1120,7 +1420,7 @@ func (x *GetSeriesRequest) String() string {
 func (*GetSeriesRequest) ProtoMessage() {}
 
 func (x *GetSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[11]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1133,7 +1433,7 @@ func (x *GetSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSeriesRequest.ProtoReflect.Descriptor instead.
 func (*GetSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{11}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetSeriesRequest) GetRef() *ScoreRef {
@@ -1161,7 +1461,7 @@ type GetSeriesResponse struct {
 
 func (x *GetSeriesResponse) Reset() {
 	*x = GetSeriesResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[12]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +1473,7 @@ func (x *GetSeriesResponse) String() string {
 func (*GetSeriesResponse) ProtoMessage() {}
 
 func (x *GetSeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[12]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +1486,7 @@ func (x *GetSeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSeriesResponse.ProtoReflect.Descriptor instead.
 func (*GetSeriesResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{12}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetSeriesResponse) GetScores() []*Score {
@@ -1213,7 +1513,7 @@ type WatchScoresRequest struct {
 
 func (x *WatchScoresRequest) Reset() {
 	*x = WatchScoresRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[13]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +1525,7 @@ func (x *WatchScoresRequest) String() string {
 func (*WatchScoresRequest) ProtoMessage() {}
 
 func (x *WatchScoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[13]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +1538,7 @@ func (x *WatchScoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchScoresRequest.ProtoReflect.Descriptor instead.
 func (*WatchScoresRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{13}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchScoresRequest) GetFilter() *Filter {
@@ -1286,7 +1586,7 @@ type WatchScoresResponse struct {
 
 func (x *WatchScoresResponse) Reset() {
 	*x = WatchScoresResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[14]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1598,7 @@ func (x *WatchScoresResponse) String() string {
 func (*WatchScoresResponse) ProtoMessage() {}
 
 func (x *WatchScoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[14]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1611,7 @@ func (x *WatchScoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchScoresResponse.ProtoReflect.Descriptor instead.
 func (*WatchScoresResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{14}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchScoresResponse) GetSnapshot() bool {
@@ -1357,7 +1657,7 @@ type ScoreChange struct {
 
 func (x *ScoreChange) Reset() {
 	*x = ScoreChange{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[15]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1669,7 @@ func (x *ScoreChange) String() string {
 func (*ScoreChange) ProtoMessage() {}
 
 func (x *ScoreChange) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[15]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1682,7 @@ func (x *ScoreChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreChange.ProtoReflect.Descriptor instead.
 func (*ScoreChange) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{15}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ScoreChange) GetScore() *Score {
@@ -1417,7 +1717,7 @@ type ExplainScoreRequest struct {
 
 func (x *ExplainScoreRequest) Reset() {
 	*x = ExplainScoreRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[16]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1729,7 @@ func (x *ExplainScoreRequest) String() string {
 func (*ExplainScoreRequest) ProtoMessage() {}
 
 func (x *ExplainScoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[16]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1442,7 +1742,7 @@ func (x *ExplainScoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainScoreRequest.ProtoReflect.Descriptor instead.
 func (*ExplainScoreRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{16}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ExplainScoreRequest) GetRef() *ScoreRef {
@@ -1473,7 +1773,7 @@ type ExplainScoreResponse struct {
 
 func (x *ExplainScoreResponse) Reset() {
 	*x = ExplainScoreResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[17]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1785,7 @@ func (x *ExplainScoreResponse) String() string {
 func (*ExplainScoreResponse) ProtoMessage() {}
 
 func (x *ExplainScoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[17]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1798,7 @@ func (x *ExplainScoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainScoreResponse.ProtoReflect.Descriptor instead.
 func (*ExplainScoreResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{17}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ExplainScoreResponse) GetScore() *Score {
@@ -1556,7 +1856,7 @@ type Quantity struct {
 
 func (x *Quantity) Reset() {
 	*x = Quantity{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[18]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1568,7 +1868,7 @@ func (x *Quantity) String() string {
 func (*Quantity) ProtoMessage() {}
 
 func (x *Quantity) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[18]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1581,7 +1881,7 @@ func (x *Quantity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quantity.ProtoReflect.Descriptor instead.
 func (*Quantity) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{18}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Quantity) GetName() string {
@@ -1623,7 +1923,7 @@ type Cell struct {
 
 func (x *Cell) Reset() {
 	*x = Cell{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[19]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +1935,7 @@ func (x *Cell) String() string {
 func (*Cell) ProtoMessage() {}
 
 func (x *Cell) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[19]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +1948,7 @@ func (x *Cell) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cell.ProtoReflect.Descriptor instead.
 func (*Cell) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{19}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Cell) GetTouchpoint() string {
@@ -1728,7 +2028,7 @@ type ListFactsRequest struct {
 
 func (x *ListFactsRequest) Reset() {
 	*x = ListFactsRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[20]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1740,7 +2040,7 @@ func (x *ListFactsRequest) String() string {
 func (*ListFactsRequest) ProtoMessage() {}
 
 func (x *ListFactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[20]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1753,7 +2053,7 @@ func (x *ListFactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFactsRequest.ProtoReflect.Descriptor instead.
 func (*ListFactsRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{20}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListFactsRequest) GetOrganisation() string {
@@ -1811,7 +2111,7 @@ type ListFactsResponse struct {
 
 func (x *ListFactsResponse) Reset() {
 	*x = ListFactsResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[21]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +2123,7 @@ func (x *ListFactsResponse) String() string {
 func (*ListFactsResponse) ProtoMessage() {}
 
 func (x *ListFactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[21]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +2136,7 @@ func (x *ListFactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFactsResponse.ProtoReflect.Descriptor instead.
 func (*ListFactsResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{21}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListFactsResponse) GetFacts() []*v1.RecordedFact {
@@ -1872,7 +2172,7 @@ type GetFactRequest struct {
 
 func (x *GetFactRequest) Reset() {
 	*x = GetFactRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[22]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1884,7 +2184,7 @@ func (x *GetFactRequest) String() string {
 func (*GetFactRequest) ProtoMessage() {}
 
 func (x *GetFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[22]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1897,7 +2197,7 @@ func (x *GetFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFactRequest.ProtoReflect.Descriptor instead.
 func (*GetFactRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{22}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetFactRequest) GetOrganisation() string {
@@ -1946,7 +2246,7 @@ type GetFactResponse struct {
 
 func (x *GetFactResponse) Reset() {
 	*x = GetFactResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[23]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1958,7 +2258,7 @@ func (x *GetFactResponse) String() string {
 func (*GetFactResponse) ProtoMessage() {}
 
 func (x *GetFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[23]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1971,7 +2271,7 @@ func (x *GetFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFactResponse.ProtoReflect.Descriptor instead.
 func (*GetFactResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{23}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetFactResponse) GetStories() []*FactStory {
@@ -1998,7 +2298,7 @@ type FactStory struct {
 
 func (x *FactStory) Reset() {
 	*x = FactStory{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[24]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2010,7 +2310,7 @@ func (x *FactStory) String() string {
 func (*FactStory) ProtoMessage() {}
 
 func (x *FactStory) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[24]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2023,7 +2323,7 @@ func (x *FactStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FactStory.ProtoReflect.Descriptor instead.
 func (*FactStory) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{24}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FactStory) GetDeliveries() []*Delivery {
@@ -2073,7 +2373,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[25]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2085,7 +2385,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[25]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2098,7 +2398,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{25}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Delivery) GetVersion() uint64 {
@@ -2149,7 +2449,7 @@ type Effect struct {
 
 func (x *Effect) Reset() {
 	*x = Effect{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[26]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2161,7 +2461,7 @@ func (x *Effect) String() string {
 func (*Effect) ProtoMessage() {}
 
 func (x *Effect) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[26]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2174,7 +2474,7 @@ func (x *Effect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Effect.ProtoReflect.Descriptor instead.
 func (*Effect) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{26}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Effect) GetBefore() *Score {
@@ -2212,7 +2512,7 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\x05scope\x18\x03 \x01(\v2\x1a.touchstone.score.v1.ScopeR\x05scope\x12=\n" +
 	"\x06window\x18\x04 \x01(\x0e2\x1b.touchstone.score.v1.WindowB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06window\x12.\n" +
 	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
-	"\x02to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"\xf1\x04\n" +
+	"\x02to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"\xde\x05\n" +
 	"\x05Score\x12/\n" +
 	"\x03ref\x18\x01 \x01(\v2\x1d.touchstone.score.v1.ScoreRefR\x03ref\x12\x19\n" +
 	"\x05value\x18\x02 \x01(\x01H\x00R\x05value\x88\x01\x01\x12\f\n" +
@@ -2232,10 +2532,42 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\vmap_version\x18\r \x01(\x04R\n" +
 	"mapVersion\x12\x1c\n" +
 	"\tsimulated\x18\x0e \x01(\bR\tsimulated\x12\x1f\n" +
-	"\bcoverage\x18\x0f \x01(\x01H\x02R\bcoverage\x88\x01\x01B\b\n" +
+	"\bcoverage\x18\x0f \x01(\x01H\x02R\bcoverage\x88\x01\x01\x12<\n" +
+	"\tcomposite\x18\x10 \x01(\v2\x1e.touchstone.score.v1.CompositeR\tcomposite\x12-\n" +
+	"\x04goal\x18\x11 \x01(\v2\x19.touchstone.score.v1.GoalR\x04goalB\b\n" +
 	"\x06_valueB\x11\n" +
 	"\x0f_standard_errorB\v\n" +
-	"\t_coverage\"H\n" +
+	"\t_coverage\"\xa4\x02\n" +
+	"\tComposite\x12\x1b\n" +
+	"\x06survey\x18\x01 \x01(\x01H\x00R\x06survey\x88\x01\x01\x12'\n" +
+	"\x0fsurvey_coverage\x18\x02 \x01(\x01R\x0esurveyCoverage\x12\x19\n" +
+	"\bsurvey_n\x18\x03 \x01(\x03R\asurveyN\x12\x1d\n" +
+	"\aprocess\x18\x04 \x01(\x01H\x01R\aprocess\x88\x01\x01\x12)\n" +
+	"\x10process_coverage\x18\x05 \x01(\x01R\x0fprocessCoverage\x12\x1b\n" +
+	"\tprocess_n\x18\x06 \x01(\x03R\bprocessN\x128\n" +
+	"\x05parts\x18\a \x03(\v2\".touchstone.score.v1.CompositePartR\x05partsB\t\n" +
+	"\a_surveyB\n" +
+	"\n" +
+	"\b_process\"\xd0\x01\n" +
+	"\rCompositePart\x12\x1e\n" +
+	"\n" +
+	"touchpoint\x18\x01 \x01(\tR\n" +
+	"touchpoint\x12\x14\n" +
+	"\x05score\x18\x02 \x01(\tR\x05score\x12\x19\n" +
+	"\x05value\x18\x03 \x01(\x01H\x00R\x05value\x88\x01\x01\x12\x1b\n" +
+	"\x06points\x18\x04 \x01(\x01H\x01R\x06points\x88\x01\x01\x12\x16\n" +
+	"\x06weight\x18\x05 \x01(\x01R\x06weight\x12\f\n" +
+	"\x01n\x18\x06 \x01(\x03R\x01n\x12\x16\n" +
+	"\x06survey\x18\a \x01(\bR\x06surveyB\b\n" +
+	"\x06_valueB\t\n" +
+	"\a_points\"|\n" +
+	"\x04Goal\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\x01R\x05value\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12\x19\n" +
+	"\x05ahead\x18\x03 \x01(\x01H\x00R\x05ahead\x88\x01\x01\x12\x15\n" +
+	"\x06set_by\x18\x04 \x01(\tR\x05setBy\x12\x12\n" +
+	"\x04from\x18\x05 \x01(\tR\x04fromB\b\n" +
+	"\x06_ahead\"H\n" +
 	"\bInterval\x12\x10\n" +
 	"\x03low\x18\x01 \x01(\x01R\x03low\x12\x12\n" +
 	"\x04high\x18\x02 \x01(\x01R\x04high\x12\x16\n" +
@@ -2413,7 +2745,7 @@ func file_touchstone_score_v1_score_proto_rawDescGZIP() []byte {
 }
 
 var file_touchstone_score_v1_score_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_touchstone_score_v1_score_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_touchstone_score_v1_score_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_touchstone_score_v1_score_proto_goTypes = []any{
 	(Window)(0),                    // 0: touchstone.score.v1.Window
 	(Step)(0),                      // 1: touchstone.score.v1.Step
@@ -2421,101 +2753,107 @@ var file_touchstone_score_v1_score_proto_goTypes = []any{
 	(*Scope)(nil),                  // 3: touchstone.score.v1.Scope
 	(*ScoreRef)(nil),               // 4: touchstone.score.v1.ScoreRef
 	(*Score)(nil),                  // 5: touchstone.score.v1.Score
-	(*Interval)(nil),               // 6: touchstone.score.v1.Interval
-	(*GetScoreRequest)(nil),        // 7: touchstone.score.v1.GetScoreRequest
-	(*GetScoreResponse)(nil),       // 8: touchstone.score.v1.GetScoreResponse
-	(*BatchGetScoresRequest)(nil),  // 9: touchstone.score.v1.BatchGetScoresRequest
-	(*BatchGetScoresResponse)(nil), // 10: touchstone.score.v1.BatchGetScoresResponse
-	(*Filter)(nil),                 // 11: touchstone.score.v1.Filter
-	(*ListScoresRequest)(nil),      // 12: touchstone.score.v1.ListScoresRequest
-	(*ListScoresResponse)(nil),     // 13: touchstone.score.v1.ListScoresResponse
-	(*GetSeriesRequest)(nil),       // 14: touchstone.score.v1.GetSeriesRequest
-	(*GetSeriesResponse)(nil),      // 15: touchstone.score.v1.GetSeriesResponse
-	(*WatchScoresRequest)(nil),     // 16: touchstone.score.v1.WatchScoresRequest
-	(*WatchScoresResponse)(nil),    // 17: touchstone.score.v1.WatchScoresResponse
-	(*ScoreChange)(nil),            // 18: touchstone.score.v1.ScoreChange
-	(*ExplainScoreRequest)(nil),    // 19: touchstone.score.v1.ExplainScoreRequest
-	(*ExplainScoreResponse)(nil),   // 20: touchstone.score.v1.ExplainScoreResponse
-	(*Quantity)(nil),               // 21: touchstone.score.v1.Quantity
-	(*Cell)(nil),                   // 22: touchstone.score.v1.Cell
-	(*ListFactsRequest)(nil),       // 23: touchstone.score.v1.ListFactsRequest
-	(*ListFactsResponse)(nil),      // 24: touchstone.score.v1.ListFactsResponse
-	(*GetFactRequest)(nil),         // 25: touchstone.score.v1.GetFactRequest
-	(*GetFactResponse)(nil),        // 26: touchstone.score.v1.GetFactResponse
-	(*FactStory)(nil),              // 27: touchstone.score.v1.FactStory
-	(*Delivery)(nil),               // 28: touchstone.score.v1.Delivery
-	(*Effect)(nil),                 // 29: touchstone.score.v1.Effect
-	(*timestamppb.Timestamp)(nil),  // 30: google.protobuf.Timestamp
-	(*v1.RecordedFact)(nil),        // 31: touchstone.fact.v1.RecordedFact
-	(v1.Kind)(0),                   // 32: touchstone.fact.v1.Kind
-	(*v1.InteractionRef)(nil),      // 33: touchstone.fact.v1.InteractionRef
+	(*Composite)(nil),              // 6: touchstone.score.v1.Composite
+	(*CompositePart)(nil),          // 7: touchstone.score.v1.CompositePart
+	(*Goal)(nil),                   // 8: touchstone.score.v1.Goal
+	(*Interval)(nil),               // 9: touchstone.score.v1.Interval
+	(*GetScoreRequest)(nil),        // 10: touchstone.score.v1.GetScoreRequest
+	(*GetScoreResponse)(nil),       // 11: touchstone.score.v1.GetScoreResponse
+	(*BatchGetScoresRequest)(nil),  // 12: touchstone.score.v1.BatchGetScoresRequest
+	(*BatchGetScoresResponse)(nil), // 13: touchstone.score.v1.BatchGetScoresResponse
+	(*Filter)(nil),                 // 14: touchstone.score.v1.Filter
+	(*ListScoresRequest)(nil),      // 15: touchstone.score.v1.ListScoresRequest
+	(*ListScoresResponse)(nil),     // 16: touchstone.score.v1.ListScoresResponse
+	(*GetSeriesRequest)(nil),       // 17: touchstone.score.v1.GetSeriesRequest
+	(*GetSeriesResponse)(nil),      // 18: touchstone.score.v1.GetSeriesResponse
+	(*WatchScoresRequest)(nil),     // 19: touchstone.score.v1.WatchScoresRequest
+	(*WatchScoresResponse)(nil),    // 20: touchstone.score.v1.WatchScoresResponse
+	(*ScoreChange)(nil),            // 21: touchstone.score.v1.ScoreChange
+	(*ExplainScoreRequest)(nil),    // 22: touchstone.score.v1.ExplainScoreRequest
+	(*ExplainScoreResponse)(nil),   // 23: touchstone.score.v1.ExplainScoreResponse
+	(*Quantity)(nil),               // 24: touchstone.score.v1.Quantity
+	(*Cell)(nil),                   // 25: touchstone.score.v1.Cell
+	(*ListFactsRequest)(nil),       // 26: touchstone.score.v1.ListFactsRequest
+	(*ListFactsResponse)(nil),      // 27: touchstone.score.v1.ListFactsResponse
+	(*GetFactRequest)(nil),         // 28: touchstone.score.v1.GetFactRequest
+	(*GetFactResponse)(nil),        // 29: touchstone.score.v1.GetFactResponse
+	(*FactStory)(nil),              // 30: touchstone.score.v1.FactStory
+	(*Delivery)(nil),               // 31: touchstone.score.v1.Delivery
+	(*Effect)(nil),                 // 32: touchstone.score.v1.Effect
+	(*timestamppb.Timestamp)(nil),  // 33: google.protobuf.Timestamp
+	(*v1.RecordedFact)(nil),        // 34: touchstone.fact.v1.RecordedFact
+	(v1.Kind)(0),                   // 35: touchstone.fact.v1.Kind
+	(*v1.InteractionRef)(nil),      // 36: touchstone.fact.v1.InteractionRef
 }
 var file_touchstone_score_v1_score_proto_depIdxs = []int32{
 	3,  // 0: touchstone.score.v1.ScoreRef.scope:type_name -> touchstone.score.v1.Scope
 	0,  // 1: touchstone.score.v1.ScoreRef.window:type_name -> touchstone.score.v1.Window
-	30, // 2: touchstone.score.v1.ScoreRef.from:type_name -> google.protobuf.Timestamp
-	30, // 3: touchstone.score.v1.ScoreRef.to:type_name -> google.protobuf.Timestamp
+	33, // 2: touchstone.score.v1.ScoreRef.from:type_name -> google.protobuf.Timestamp
+	33, // 3: touchstone.score.v1.ScoreRef.to:type_name -> google.protobuf.Timestamp
 	4,  // 4: touchstone.score.v1.Score.ref:type_name -> touchstone.score.v1.ScoreRef
-	6,  // 5: touchstone.score.v1.Score.interval:type_name -> touchstone.score.v1.Interval
-	30, // 6: touchstone.score.v1.Score.from:type_name -> google.protobuf.Timestamp
-	30, // 7: touchstone.score.v1.Score.to:type_name -> google.protobuf.Timestamp
-	30, // 8: touchstone.score.v1.Score.as_of:type_name -> google.protobuf.Timestamp
-	30, // 9: touchstone.score.v1.Score.newest_fact_at:type_name -> google.protobuf.Timestamp
-	4,  // 10: touchstone.score.v1.GetScoreRequest.ref:type_name -> touchstone.score.v1.ScoreRef
-	5,  // 11: touchstone.score.v1.GetScoreResponse.score:type_name -> touchstone.score.v1.Score
-	4,  // 12: touchstone.score.v1.BatchGetScoresRequest.refs:type_name -> touchstone.score.v1.ScoreRef
-	5,  // 13: touchstone.score.v1.BatchGetScoresResponse.scores:type_name -> touchstone.score.v1.Score
-	0,  // 14: touchstone.score.v1.Filter.window:type_name -> touchstone.score.v1.Window
-	30, // 15: touchstone.score.v1.Filter.from:type_name -> google.protobuf.Timestamp
-	30, // 16: touchstone.score.v1.Filter.to:type_name -> google.protobuf.Timestamp
-	11, // 17: touchstone.score.v1.ListScoresRequest.filter:type_name -> touchstone.score.v1.Filter
-	5,  // 18: touchstone.score.v1.ListScoresResponse.scores:type_name -> touchstone.score.v1.Score
-	4,  // 19: touchstone.score.v1.GetSeriesRequest.ref:type_name -> touchstone.score.v1.ScoreRef
-	1,  // 20: touchstone.score.v1.GetSeriesRequest.step:type_name -> touchstone.score.v1.Step
-	5,  // 21: touchstone.score.v1.GetSeriesResponse.scores:type_name -> touchstone.score.v1.Score
-	11, // 22: touchstone.score.v1.WatchScoresRequest.filter:type_name -> touchstone.score.v1.Filter
-	4,  // 23: touchstone.score.v1.WatchScoresRequest.refs:type_name -> touchstone.score.v1.ScoreRef
-	18, // 24: touchstone.score.v1.WatchScoresResponse.changes:type_name -> touchstone.score.v1.ScoreChange
-	5,  // 25: touchstone.score.v1.ScoreChange.score:type_name -> touchstone.score.v1.Score
-	4,  // 26: touchstone.score.v1.ExplainScoreRequest.ref:type_name -> touchstone.score.v1.ScoreRef
-	5,  // 27: touchstone.score.v1.ExplainScoreResponse.score:type_name -> touchstone.score.v1.Score
-	21, // 28: touchstone.score.v1.ExplainScoreResponse.quantities:type_name -> touchstone.score.v1.Quantity
-	22, // 29: touchstone.score.v1.ExplainScoreResponse.cells:type_name -> touchstone.score.v1.Cell
-	30, // 30: touchstone.score.v1.Cell.from:type_name -> google.protobuf.Timestamp
-	4,  // 31: touchstone.score.v1.ListFactsRequest.ref:type_name -> touchstone.score.v1.ScoreRef
-	31, // 32: touchstone.score.v1.ListFactsResponse.facts:type_name -> touchstone.fact.v1.RecordedFact
-	32, // 33: touchstone.score.v1.GetFactRequest.kind:type_name -> touchstone.fact.v1.Kind
-	33, // 34: touchstone.score.v1.GetFactRequest.interaction:type_name -> touchstone.fact.v1.InteractionRef
-	27, // 35: touchstone.score.v1.GetFactResponse.stories:type_name -> touchstone.score.v1.FactStory
-	28, // 36: touchstone.score.v1.FactStory.deliveries:type_name -> touchstone.score.v1.Delivery
-	31, // 37: touchstone.score.v1.FactStory.current:type_name -> touchstone.fact.v1.RecordedFact
-	29, // 38: touchstone.score.v1.FactStory.effects:type_name -> touchstone.score.v1.Effect
-	30, // 39: touchstone.score.v1.Delivery.recorded_at:type_name -> google.protobuf.Timestamp
-	2,  // 40: touchstone.score.v1.Delivery.verdict:type_name -> touchstone.score.v1.Verdict
-	31, // 41: touchstone.score.v1.Delivery.fact:type_name -> touchstone.fact.v1.RecordedFact
-	5,  // 42: touchstone.score.v1.Effect.before:type_name -> touchstone.score.v1.Score
-	5,  // 43: touchstone.score.v1.Effect.after:type_name -> touchstone.score.v1.Score
-	7,  // 44: touchstone.score.v1.ScoreService.GetScore:input_type -> touchstone.score.v1.GetScoreRequest
-	9,  // 45: touchstone.score.v1.ScoreService.BatchGetScores:input_type -> touchstone.score.v1.BatchGetScoresRequest
-	12, // 46: touchstone.score.v1.ScoreService.ListScores:input_type -> touchstone.score.v1.ListScoresRequest
-	14, // 47: touchstone.score.v1.ScoreService.GetSeries:input_type -> touchstone.score.v1.GetSeriesRequest
-	16, // 48: touchstone.score.v1.ScoreService.WatchScores:input_type -> touchstone.score.v1.WatchScoresRequest
-	19, // 49: touchstone.score.v1.ScoreService.ExplainScore:input_type -> touchstone.score.v1.ExplainScoreRequest
-	23, // 50: touchstone.score.v1.ScoreService.ListFacts:input_type -> touchstone.score.v1.ListFactsRequest
-	25, // 51: touchstone.score.v1.ScoreService.GetFact:input_type -> touchstone.score.v1.GetFactRequest
-	8,  // 52: touchstone.score.v1.ScoreService.GetScore:output_type -> touchstone.score.v1.GetScoreResponse
-	10, // 53: touchstone.score.v1.ScoreService.BatchGetScores:output_type -> touchstone.score.v1.BatchGetScoresResponse
-	13, // 54: touchstone.score.v1.ScoreService.ListScores:output_type -> touchstone.score.v1.ListScoresResponse
-	15, // 55: touchstone.score.v1.ScoreService.GetSeries:output_type -> touchstone.score.v1.GetSeriesResponse
-	17, // 56: touchstone.score.v1.ScoreService.WatchScores:output_type -> touchstone.score.v1.WatchScoresResponse
-	20, // 57: touchstone.score.v1.ScoreService.ExplainScore:output_type -> touchstone.score.v1.ExplainScoreResponse
-	24, // 58: touchstone.score.v1.ScoreService.ListFacts:output_type -> touchstone.score.v1.ListFactsResponse
-	26, // 59: touchstone.score.v1.ScoreService.GetFact:output_type -> touchstone.score.v1.GetFactResponse
-	52, // [52:60] is the sub-list for method output_type
-	44, // [44:52] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	9,  // 5: touchstone.score.v1.Score.interval:type_name -> touchstone.score.v1.Interval
+	33, // 6: touchstone.score.v1.Score.from:type_name -> google.protobuf.Timestamp
+	33, // 7: touchstone.score.v1.Score.to:type_name -> google.protobuf.Timestamp
+	33, // 8: touchstone.score.v1.Score.as_of:type_name -> google.protobuf.Timestamp
+	33, // 9: touchstone.score.v1.Score.newest_fact_at:type_name -> google.protobuf.Timestamp
+	6,  // 10: touchstone.score.v1.Score.composite:type_name -> touchstone.score.v1.Composite
+	8,  // 11: touchstone.score.v1.Score.goal:type_name -> touchstone.score.v1.Goal
+	7,  // 12: touchstone.score.v1.Composite.parts:type_name -> touchstone.score.v1.CompositePart
+	4,  // 13: touchstone.score.v1.GetScoreRequest.ref:type_name -> touchstone.score.v1.ScoreRef
+	5,  // 14: touchstone.score.v1.GetScoreResponse.score:type_name -> touchstone.score.v1.Score
+	4,  // 15: touchstone.score.v1.BatchGetScoresRequest.refs:type_name -> touchstone.score.v1.ScoreRef
+	5,  // 16: touchstone.score.v1.BatchGetScoresResponse.scores:type_name -> touchstone.score.v1.Score
+	0,  // 17: touchstone.score.v1.Filter.window:type_name -> touchstone.score.v1.Window
+	33, // 18: touchstone.score.v1.Filter.from:type_name -> google.protobuf.Timestamp
+	33, // 19: touchstone.score.v1.Filter.to:type_name -> google.protobuf.Timestamp
+	14, // 20: touchstone.score.v1.ListScoresRequest.filter:type_name -> touchstone.score.v1.Filter
+	5,  // 21: touchstone.score.v1.ListScoresResponse.scores:type_name -> touchstone.score.v1.Score
+	4,  // 22: touchstone.score.v1.GetSeriesRequest.ref:type_name -> touchstone.score.v1.ScoreRef
+	1,  // 23: touchstone.score.v1.GetSeriesRequest.step:type_name -> touchstone.score.v1.Step
+	5,  // 24: touchstone.score.v1.GetSeriesResponse.scores:type_name -> touchstone.score.v1.Score
+	14, // 25: touchstone.score.v1.WatchScoresRequest.filter:type_name -> touchstone.score.v1.Filter
+	4,  // 26: touchstone.score.v1.WatchScoresRequest.refs:type_name -> touchstone.score.v1.ScoreRef
+	21, // 27: touchstone.score.v1.WatchScoresResponse.changes:type_name -> touchstone.score.v1.ScoreChange
+	5,  // 28: touchstone.score.v1.ScoreChange.score:type_name -> touchstone.score.v1.Score
+	4,  // 29: touchstone.score.v1.ExplainScoreRequest.ref:type_name -> touchstone.score.v1.ScoreRef
+	5,  // 30: touchstone.score.v1.ExplainScoreResponse.score:type_name -> touchstone.score.v1.Score
+	24, // 31: touchstone.score.v1.ExplainScoreResponse.quantities:type_name -> touchstone.score.v1.Quantity
+	25, // 32: touchstone.score.v1.ExplainScoreResponse.cells:type_name -> touchstone.score.v1.Cell
+	33, // 33: touchstone.score.v1.Cell.from:type_name -> google.protobuf.Timestamp
+	4,  // 34: touchstone.score.v1.ListFactsRequest.ref:type_name -> touchstone.score.v1.ScoreRef
+	34, // 35: touchstone.score.v1.ListFactsResponse.facts:type_name -> touchstone.fact.v1.RecordedFact
+	35, // 36: touchstone.score.v1.GetFactRequest.kind:type_name -> touchstone.fact.v1.Kind
+	36, // 37: touchstone.score.v1.GetFactRequest.interaction:type_name -> touchstone.fact.v1.InteractionRef
+	30, // 38: touchstone.score.v1.GetFactResponse.stories:type_name -> touchstone.score.v1.FactStory
+	31, // 39: touchstone.score.v1.FactStory.deliveries:type_name -> touchstone.score.v1.Delivery
+	34, // 40: touchstone.score.v1.FactStory.current:type_name -> touchstone.fact.v1.RecordedFact
+	32, // 41: touchstone.score.v1.FactStory.effects:type_name -> touchstone.score.v1.Effect
+	33, // 42: touchstone.score.v1.Delivery.recorded_at:type_name -> google.protobuf.Timestamp
+	2,  // 43: touchstone.score.v1.Delivery.verdict:type_name -> touchstone.score.v1.Verdict
+	34, // 44: touchstone.score.v1.Delivery.fact:type_name -> touchstone.fact.v1.RecordedFact
+	5,  // 45: touchstone.score.v1.Effect.before:type_name -> touchstone.score.v1.Score
+	5,  // 46: touchstone.score.v1.Effect.after:type_name -> touchstone.score.v1.Score
+	10, // 47: touchstone.score.v1.ScoreService.GetScore:input_type -> touchstone.score.v1.GetScoreRequest
+	12, // 48: touchstone.score.v1.ScoreService.BatchGetScores:input_type -> touchstone.score.v1.BatchGetScoresRequest
+	15, // 49: touchstone.score.v1.ScoreService.ListScores:input_type -> touchstone.score.v1.ListScoresRequest
+	17, // 50: touchstone.score.v1.ScoreService.GetSeries:input_type -> touchstone.score.v1.GetSeriesRequest
+	19, // 51: touchstone.score.v1.ScoreService.WatchScores:input_type -> touchstone.score.v1.WatchScoresRequest
+	22, // 52: touchstone.score.v1.ScoreService.ExplainScore:input_type -> touchstone.score.v1.ExplainScoreRequest
+	26, // 53: touchstone.score.v1.ScoreService.ListFacts:input_type -> touchstone.score.v1.ListFactsRequest
+	28, // 54: touchstone.score.v1.ScoreService.GetFact:input_type -> touchstone.score.v1.GetFactRequest
+	11, // 55: touchstone.score.v1.ScoreService.GetScore:output_type -> touchstone.score.v1.GetScoreResponse
+	13, // 56: touchstone.score.v1.ScoreService.BatchGetScores:output_type -> touchstone.score.v1.BatchGetScoresResponse
+	16, // 57: touchstone.score.v1.ScoreService.ListScores:output_type -> touchstone.score.v1.ListScoresResponse
+	18, // 58: touchstone.score.v1.ScoreService.GetSeries:output_type -> touchstone.score.v1.GetSeriesResponse
+	20, // 59: touchstone.score.v1.ScoreService.WatchScores:output_type -> touchstone.score.v1.WatchScoresResponse
+	23, // 60: touchstone.score.v1.ScoreService.ExplainScore:output_type -> touchstone.score.v1.ExplainScoreResponse
+	27, // 61: touchstone.score.v1.ScoreService.ListFacts:output_type -> touchstone.score.v1.ListFactsResponse
+	29, // 62: touchstone.score.v1.ScoreService.GetFact:output_type -> touchstone.score.v1.GetFactResponse
+	55, // [55:63] is the sub-list for method output_type
+	47, // [47:55] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_score_v1_score_proto_init() }
@@ -2524,14 +2862,17 @@ func file_touchstone_score_v1_score_proto_init() {
 		return
 	}
 	file_touchstone_score_v1_score_proto_msgTypes[2].OneofWrappers = []any{}
-	file_touchstone_score_v1_score_proto_msgTypes[15].OneofWrappers = []any{}
+	file_touchstone_score_v1_score_proto_msgTypes[3].OneofWrappers = []any{}
+	file_touchstone_score_v1_score_proto_msgTypes[4].OneofWrappers = []any{}
+	file_touchstone_score_v1_score_proto_msgTypes[5].OneofWrappers = []any{}
+	file_touchstone_score_v1_score_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_score_v1_score_proto_rawDesc), len(file_touchstone_score_v1_score_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   27,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
