@@ -161,7 +161,7 @@ func (f *Feed) rule(r *format.Record) *mapv1.FeedRule {
 
 func (f *Feed) noRule(r *format.Record) *ingestv1.Refusal {
 	return refusal(ingestv1.Reason_REASON_NOT_IN_MAP, "interaction.touchpoint", fmt.Sprintf("The feed of source %q has no rule for the queue %q.", f.proto.GetSource(), r.Queue),
-		"Add a rule to the feed that names the queue and its touchpoint, then replay the records.")
+		"Add a rule to the feed that names the queue and its touchpoint, then send the records again.")
 }
 
 // channel is the rule's, else the record's own where the map declares it.

@@ -30,9 +30,12 @@ import (
 // fake is a Touchstone that keeps facts in memory and answers scores from a script.
 type fake struct {
 	ingestv1.UnimplementedIngestServiceServer
+	ingestv1.UnimplementedNativeServiceServer
 	mapv1.UnimplementedMapServiceServer
 	scorev1.UnimplementedScoreServiceServer
 	adminv1.UnimplementedAdminServiceServer
+
+	address string // once it runs
 
 	mu       sync.Mutex
 	facts    map[string]*factv1.Fact // newest version by organisation/source/id
@@ -49,6 +52,9 @@ type fake struct {
 	refused  []*ingestv1.RefusedFact
 	keys     []string // authorization of each unary request
 	backup   [][]byte
+	native   []*ingestv1.PublishNativeRequest
+	rehearse *ingestv1.RehearseNativeResponse
+	away     int // so many deliveries are answered as if Touchstone were away
 	restored []byte
 }
 
@@ -60,6 +66,7 @@ func (f *fake) run(t *testing.T) func(args ...string) (out, stderr string, err e
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.address = listener.Addr().String()
 	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
 		f.mu.Lock()
@@ -68,6 +75,7 @@ func (f *fake) run(t *testing.T) func(args ...string) (out, stderr string, err e
 		return next(ctx, req)
 	}))
 	ingestv1.RegisterIngestServiceServer(server, f)
+	ingestv1.RegisterNativeServiceServer(server, f)
 	mapv1.RegisterMapServiceServer(server, f)
 	scorev1.RegisterScoreServiceServer(server, f)
 	adminv1.RegisterAdminServiceServer(server, f)

@@ -57,6 +57,7 @@ while Touchstone is away. How far it came is kept by Touchstone, by the file's f
 	})
 	c.Flags().StringVar(&t.source, "source", "", "source `id` whose feed holds")
 	c.Flags().BoolVar(&t.once, "once", false, "end at the end of the file")
+	c.Flags().BoolVar(&t.again, "again", false, "begin at the first line, as after a change of the feed: what was taken before stays as it is")
 	return c
 }
 
@@ -64,7 +65,7 @@ while Touchstone is away. How far it came is kept by Touchstone, by the file's f
 type tail struct {
 	*session
 	name, organisation, source string
-	once                       bool
+	once, again                bool
 
 	file   *os.File
 	lines  *bufio.Reader
@@ -123,6 +124,9 @@ func (t *tail) find(ctx context.Context) error {
 	t.at = known.GetImport()
 	if t.at.GetImportId() == "" {
 		t.at = newImport(id, 0)
+	}
+	if t.again {
+		t.again, t.at.RowsDone = false, 0 // of this file, and not of those that take its place
 	}
 	for n := uint64(0); n < t.at.GetRowsDone(); n++ {
 		line, err := t.lines.ReadSlice('\n')
