@@ -23,6 +23,7 @@ import (
 // Clients speak the public API.
 type Clients struct {
 	Ingest ingestv1.IngestServiceClient
+	Native ingestv1.NativeServiceClient
 	Scores scorev1.ScoreServiceClient
 	Maps   mapv1.MapServiceClient
 	Admin  adminv1.AdminServiceClient
@@ -31,7 +32,7 @@ type Clients struct {
 // NewClients returns the clients of a connection.
 func NewClients(c grpc.ClientConnInterface) Clients {
 	return Clients{
-		ingestv1.NewIngestServiceClient(c), scorev1.NewScoreServiceClient(c), mapv1.NewMapServiceClient(c), adminv1.NewAdminServiceClient(c),
+		ingestv1.NewIngestServiceClient(c), ingestv1.NewNativeServiceClient(c), scorev1.NewScoreServiceClient(c), mapv1.NewMapServiceClient(c), adminv1.NewAdminServiceClient(c),
 	}
 }
 
