@@ -81,7 +81,7 @@ func start(_ context.Context, env *host.Env) error {
 	rec := &Recorder{
 		admitter: admit.New(hasher, sealer), maps: env.Maps, bus: env.Bus, clock: env.Clock, cfg: cfg,
 		limits:   laneLimits{message: cfg.MessageBytes, inFlight: cfg.InFlight, queue: cfg.QueueBytes, ack: cfg.AckTimeout},
-		refusals: refused, space: sp, limiter: newLimiter(cfg.SourceRate, env.Clock), stats: st, pace: pc, lanes: map[laneKey]*lane{},
+		refusals: refused, space: sp, limiter: newLimiter(cfg.SourceRate, env.Clock), stats: st, pace: pc, log: env.Log, lanes: map[laneKey]*lane{},
 	}
 	env.OnStop("lanes", func(context.Context) error { rec.stop(); return nil })
 	env.Go("refusals", refused.run)
@@ -89,6 +89,8 @@ func start(_ context.Context, env *host.Env) error {
 	env.Health("space", func(context.Context) error { return sp.admit() })
 	(&service{rec: rec, imports: newImports(env), log: env.Log}).register(env.GRPC)
 	RegisterMapService(env)
+	RegisterDirectoryService(env)
+	registerPersons(env.GRPC, rec, hasher, sealer, env.Log)
 	d := registerHTTP(env, rec, env.Guard)
 	if err := startNatives(env, cfg, rec, hasher, sealer, d); err != nil {
 		return err

@@ -32,9 +32,15 @@ func (p Principal) Sees(organisation string) bool {
 	return p.Organisation == "" || p.Organisation == organisation
 }
 
-// Allows reports whether a principal holds a role. Admin implies every other.
+// Allows reports whether a principal holds a role. Admin implies every other, and who may know whom to reach may know why.
 func (p Principal) Allows(r accessv1.Role) bool {
-	return r != accessv1.Role_ROLE_UNSPECIFIED && (p.Role == r || p.Role == accessv1.Role_ROLE_ADMIN)
+	switch {
+	case r == accessv1.Role_ROLE_UNSPECIFIED:
+		return false
+	case p.Role == accessv1.Role_ROLE_DIRECTORY && r == accessv1.Role_ROLE_READER:
+		return true
+	}
+	return p.Role == r || p.Role == accessv1.Role_ROLE_ADMIN
 }
 
 // Roles maps each method ("/package.Service/Method") of Touchstone to the role it names.

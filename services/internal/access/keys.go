@@ -30,6 +30,9 @@ type Principal struct {
 	Role         accessv1.Role
 	Organisation string // the one organisation it is confined to; "" = all
 	Source       string // the one source it publishes as
+	// Test marks a source that tries it out: what it publishes is checked, answered and traced as from any other, and then
+	// dropped, so that it is stored and counted nowhere.
+	Test bool
 }
 
 // Keys checks tokens against the bucket TS_KEY, which it follows, so that a revoked key ends everywhere at once.
@@ -60,7 +63,7 @@ func (k *Keys) Authenticate(token string) (Principal, error) {
 	if subtle.ConstantTimeCompare(sum[:], key.GetSecretSha256()) != 1 {
 		return Principal{}, wrong
 	}
-	return Principal{KeyID: id, Role: roleOf(key.GetRole()), Organisation: key.GetOrganisation(), Source: key.GetSource()}, nil
+	return Principal{KeyID: id, Role: roleOf(key.GetRole()), Organisation: key.GetOrganisation(), Source: key.GetSource(), Test: key.GetRole() == adminv1.KeyRole_KEY_ROLE_TEST}, nil
 }
 
 func split(token string) (id, secret string, ok bool) {
@@ -75,8 +78,10 @@ func roleOf(r adminv1.KeyRole) accessv1.Role {
 	switch r {
 	case adminv1.KeyRole_KEY_ROLE_READER:
 		return accessv1.Role_ROLE_READER
-	case adminv1.KeyRole_KEY_ROLE_SOURCE:
+	case adminv1.KeyRole_KEY_ROLE_SOURCE, adminv1.KeyRole_KEY_ROLE_TEST:
 		return accessv1.Role_ROLE_SOURCE
+	case adminv1.KeyRole_KEY_ROLE_DIRECTORY:
+		return accessv1.Role_ROLE_DIRECTORY
 	case adminv1.KeyRole_KEY_ROLE_ADMIN:
 		return accessv1.Role_ROLE_ADMIN
 	default:
@@ -84,8 +89,8 @@ func roleOf(r adminv1.KeyRole) accessv1.Role {
 	}
 }
 
-// Create makes a key and returns it with its token, which nobody can show again. An empty organisation means "default" for
-// readers and sources, all for admins; a source belongs to sources alone.
+// Create makes a key and returns it with its token, which nobody can show again. An empty organisation means all for
+// admins, "default" for every other role; a source belongs to sources and tests alone.
 func (k *Keys) Create(ctx context.Context, role adminv1.KeyRole, organisation, source string) (*adminv1.Key, string, error) {
 	key, token, err := k.issue(role, organisation, source)
 	if err != nil {
@@ -100,13 +105,13 @@ func (k *Keys) Create(ctx context.Context, role adminv1.KeyRole, organisation, s
 // issue makes a key that opens nothing before it is stored.
 func (k *Keys) issue(role adminv1.KeyRole, organisation, source string) (*adminv1.Key, string, error) {
 	if roleOf(role) == accessv1.Role_ROLE_UNSPECIFIED {
-		return nil, "", fault.Field("role", "it is none", "give reader, source or admin")
+		return nil, "", fault.Field("role", "it is none", "give reader, source, test, directory or admin")
 	}
 	if role != adminv1.KeyRole_KEY_ROLE_ADMIN && organisation == "" {
 		organisation = defaultOrganisation
 	}
-	if (role == adminv1.KeyRole_KEY_ROLE_SOURCE) != (source != "") {
-		return nil, "", fault.Field("source", "a source belongs to keys of the role source, and to them alone", "give a source for role source; leave it out for other roles")
+	if (roleOf(role) == accessv1.Role_ROLE_SOURCE) != (source != "") {
+		return nil, "", fault.Field("source", "a source belongs to keys of the roles source and test, and to them alone", "give a source for these roles; leave it out for others")
 	}
 	id, secret := strings.ToLower(rand.Text()[:10]), strings.ToLower(rand.Text())
 	sum := sha256.Sum256([]byte(secret))

@@ -9,6 +9,8 @@ const (
 	StreamRefused = "TS_REFUSED" // ts.refused.<organisation>.<source>: what ingest refused, the last of each source
 	StreamNative  = "TS_NATIVE"  // ts.native.<organisation>.<source>: events of native records, as they came
 	StreamMap     = "TS_MAP"     // ts.map.<organisation>: every version of every map
+	// StreamDirectory holds ts.directory.<organisation>: who holds which role, as it is now.
+	StreamDirectory = "TS_DIRECTORY"
 
 	BucketKey    = "TS_KEY"    // hashes of API keys
 	BucketCursor = "TS_CURSOR" // how far imports have come
@@ -29,6 +31,9 @@ const (
 func NativeSubject(organisation, source string) string {
 	return "ts.native." + organisation + "." + source
 }
+
+// DirectorySubject is the subject of an organisation's directory.
+func DirectorySubject(organisation string) string { return "ts.directory." + organisation }
 
 // NativeSource returns whose events a subject of TS_NATIVE carries; ok is false when it is none.
 func NativeSource(subject string) (organisation, source string, ok bool) {

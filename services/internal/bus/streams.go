@@ -76,11 +76,15 @@ func streams() []jetstream.StreamConfig {
 	refused.MaxMsgsPerSubject, refused.Discard = 256, jetstream.DiscardOld
 	native := file(StreamNative, "ts.native.*.*", "events of native records, as they came")
 	native.MaxAge = NativeKept
+	// It names people: who was taken out of it is to be found nowhere, so only the newest version is kept.
+	directory := file(StreamDirectory, "ts.directory.*", "who holds which role, as it is now")
+	directory.MaxMsgsPerSubject, directory.Discard = 1, jetstream.DiscardOld
 	return []jetstream.StreamConfig{
 		file(StreamFact, "ts.fact.*.*", "recorded facts, in one order"),
 		file(StreamParked, "ts.parked.>", "messages that could not be processed"),
 		refused,
 		native,
 		file(StreamMap, "ts.map.*", "every version of every experience map"),
+		directory,
 	}
 }

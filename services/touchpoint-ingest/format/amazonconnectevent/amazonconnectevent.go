@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -39,7 +40,9 @@ func Format() *format.Format {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	r := &reader{o: o}
-	r.values(d.Body, 1, func(raw []byte, line int) { r.unwrap(raw, line, 0) })
+	for line, raw := range r.objects(d.Body, 1) {
+		r.unwrap(raw, line)
+	}
 	return r.Parsed
 }
 
@@ -48,23 +51,23 @@ const next = "next contact"
 
 // detail holds what is read of a contact event.
 type detail struct {
-	EventType, ContactID, InitialContactID, PreviousContactID, Channel, InitiationMethod, DisconnectReason text
+	EventType, ContactID, InitialContactID, PreviousContactID, Channel, InitiationMethod, DisconnectReason lenient.Text
 
-	InitiationTimestamp, ConnectedToSystemTimestamp, DisconnectTimestamp text
+	InitiationTimestamp, ConnectedToSystemTimestamp, DisconnectTimestamp lenient.Text
 
-	QueueInfo struct{ QueueArn, QueueName, Name, EnqueueTimestamp text }
+	QueueInfo struct{ QueueArn, QueueName, Name, EnqueueTimestamp lenient.Text }
 	AgentInfo struct {
-		AgentArn, ConnectedToAgentTimestamp, AfterContactWorkStartTimestamp, AfterContactWorkDuration, AgentInitiatedHoldDuration text
+		AgentArn, ConnectedToAgentTimestamp, AfterContactWorkStartTimestamp, AfterContactWorkDuration, AgentInitiatedHoldDuration lenient.Text
 	}
-	CustomerEndpoint  loose[struct{ Address text }]
-	SegmentAttributes map[string]loose[struct{ ValueString text }]
+	CustomerEndpoint  lenient.Loose[struct{ Address lenient.Text }]
+	SegmentAttributes map[string]lenient.Loose[struct{ ValueString lenient.Text }]
 }
 
 // event reads one event: an envelope of EventBridge, or its detail alone.
 func (r *reader) event(raw []byte, line int) {
 	var envelope struct {
-		Time       text
-		DetailType text `json:"detail-type"`
+		Time       lenient.Text
+		DetailType lenient.Text `json:"detail-type"`
 		Detail     json.RawMessage
 	}
 	_ = json.Unmarshal(raw, &envelope) // it is an object, and all else is loose
@@ -92,7 +95,7 @@ func (r *reader) event(raw []byte, line int) {
 	switch kind {
 	case "INITIATED", "CONNECTED_TO_SYSTEM", "QUEUED", "CONNECTED_TO_AGENT", "DISCONNECTED", "COMPLETED":
 	default:
-		r.Ignore(name(text(kind)))
+		r.Ignore(name(lenient.Text(kind)))
 		return
 	}
 	switch {
@@ -114,15 +117,15 @@ func (r *reader) event(raw []byte, line int) {
 		return
 	}
 	k.rest(&d, method)
-	r.add(safe(d.ContactID), kind, at, k.fields)
+	r.add(lenient.DigestID(d.ContactID), kind, at, k.fields)
 	follows := method == "TRANSFER" || method == "QUEUE_TRANSFER" || method == "CALLBACK"
 	if follows && d.PreviousContactID != "" && d.PreviousContactID != d.ContactID {
-		r.add(safe(d.PreviousContactID), next, at, map[string]string{"contactId": safe(d.ContactID), "initiationMethod": method})
+		r.add(lenient.DigestID(d.PreviousContactID), next, at, map[string]string{"contactId": lenient.DigestID(d.ContactID), "initiationMethod": method})
 	}
 }
 
 func (r *reader) add(call, kind string, at time.Time, fields map[string]string) {
-	id := kind + " " + digest(fields)
+	id := kind + " " + lenient.Digest(fields)
 	if kind != next { // of that one repetitions come with each event of the contact that follows
 		id += " " + at.UTC().Format(time.RFC3339Nano)
 	}
@@ -140,8 +143,8 @@ func (k *kept) times(d *detail) {
 
 // own returns when the event happened: the time that its contact bears for it, else that of the envelope, which then stands
 // in for the other.
-func (k *kept) own(kind string, sent text) time.Time {
-	at, ok := when(string(sent), k.o.Zone)
+func (k *kept) own(kind string, sent lenient.Text) time.Time {
+	at, ok := lenient.Happened(sent, k.o.Zone)
 	if !ok {
 		k.broken = true
 		k.problem(k.line, "time", "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00Z.")
@@ -160,32 +163,32 @@ func (k *kept) own(kind string, sent text) time.Time {
 }
 
 func (k *kept) rest(d *detail, method string) {
-	k.text("initiationMethod", text(method))
-	k.text("disconnectReason", text(strings.ToUpper(string(d.DisconnectReason))))
+	k.text("initiationMethod", lenient.Text(method))
+	k.text("disconnectReason", lenient.Text(strings.ToUpper(string(d.DisconnectReason))))
 	ch := strings.ToLower(string(d.Channel))
 	for name, v := range d.SegmentAttributes {
-		if ch == "chat" && strings.EqualFold(name, "connect:Subtype") && strings.EqualFold(string(v.is.ValueString), "connect:SMS") {
+		if ch == "chat" && strings.EqualFold(name, "connect:Subtype") && strings.EqualFold(string(v.Is.ValueString), "connect:SMS") {
 			ch = "sms"
 		}
 	}
-	k.text("channel", text(ch))
+	k.text("channel", lenient.Text(ch))
 	if d.InitialContactID != "" {
-		k.text("initialContactId", text(safe(d.InitialContactID)))
+		k.text("initialContactId", lenient.Text(lenient.DigestID(d.InitialContactID)))
 	}
 	k.text("queueInfo.queueArn", after(d.QueueInfo.QueueArn, "/queue/"))
 	k.text("queueInfo.queueName", d.QueueInfo.Name+d.QueueInfo.QueueName)
 	k.text("agentInfo.agentArn", after(d.AgentInfo.AgentArn, "/agent/"))
 	k.number("agentInfo.afterContactWorkDuration", d.AgentInfo.AfterContactWorkDuration)
 	k.number("agentInfo.agentInitiatedHoldDuration", d.AgentInfo.AgentInitiatedHoldDuration)
-	switch who := d.CustomerEndpoint.is.Address; strings.ToLower(string(who)) {
+	switch who := d.CustomerEndpoint.Is.Address; strings.ToLower(string(who)) {
 	case "", "anonymous", "unknown", "private", "restricted", "unavailable":
 	default:
-		k.text("customerEndpoint", text(k.o.Person(string(who))))
+		k.text("customerEndpoint", lenient.Text(k.o.Person(string(who))))
 	}
 }
 
 // name is what may be said of a thing that is passed by: words, not what somebody wrote.
-func name(t text) string {
+func name(t lenient.Text) string {
 	word := func(c rune) rune {
 		if c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == ' ' {
 			return c
@@ -199,9 +202,9 @@ func name(t text) string {
 }
 
 // after is what an ARN ends with.
-func after(arn text, part string) text {
+func after(arn lenient.Text, part string) lenient.Text {
 	if _, id, ok := strings.Cut(string(arn), part); ok {
-		return text(id)
+		return lenient.Text(id)
 	}
 	return arn
 }

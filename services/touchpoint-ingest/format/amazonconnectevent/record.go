@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // fields of a contact: the latest word of its events on each.
@@ -205,7 +206,7 @@ func (c contact) direction() string {
 }
 
 func (f fields) seconds(name string) (time.Duration, bool) {
-	n, ok := number(f[name])
+	n, ok := lenient.Number(f[name])
 	n = min(max(n, -1e9), 1e9) // far beyond what is plausible either way
 	return time.Duration(math.Round(n*1000)) * time.Millisecond, ok
 }

@@ -28,6 +28,7 @@ import (
 	"strings"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -37,41 +38,45 @@ func Format() *format.Format {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	r := &reader{o: o}
-	r.values(d.Body, 1, func(raw []byte, line int) { r.unwrap(raw, line, 0) })
+	for line, raw := range r.objects(d.Body, 1) {
+		r.unwrap(raw, line)
+	}
 	return r.Parsed
 }
 
 // contact holds what is read of a contact record.
 type contact struct {
-	ContactID        text `json:"ContactId"`
-	InitialContactID text `json:"InitialContactId"`
-	NextContactID    text `json:"NextContactId"`
-	CustomerID       text `json:"CustomerId"`
+	ContactID        lenient.Text `json:"ContactId"`
+	InitialContactID lenient.Text `json:"InitialContactId"`
+	NextContactID    lenient.Text `json:"NextContactId"`
+	CustomerID       lenient.Text `json:"CustomerId"`
 
-	Channel, InitiationMethod, DisconnectReason text
+	Channel, InitiationMethod, DisconnectReason lenient.Text
 
-	InitiationTimestamp, ConnectedToSystemTimestamp, DisconnectTimestamp, LastUpdateTimestamp, TransferCompletedTimestamp text
+	InitiationTimestamp, ConnectedToSystemTimestamp, DisconnectTimestamp, LastUpdateTimestamp, TransferCompletedTimestamp lenient.Text
 
-	AgentConnectionAttempts text
-	CustomerEndpoint        loose[struct{ Address text }]
-	Campaign                loose[struct {
-		CampaignID text `json:"CampaignId"`
+	AgentConnectionAttempts lenient.Text
+	CustomerEndpoint        lenient.Loose[struct{ Address lenient.Text }]
+	Campaign                lenient.Loose[struct {
+		CampaignID lenient.Text `json:"CampaignId"`
 	}]
-	SegmentAttributes map[string]loose[struct{ ValueString text }]
+	SegmentAttributes map[string]lenient.Loose[struct{ ValueString lenient.Text }]
 	Queue             struct {
-		ARN, Name, EnqueueTimestamp, DequeueTimestamp, Duration text
+		ARN, Name, EnqueueTimestamp, DequeueTimestamp, Duration lenient.Text
 	}
 	Agent struct {
-		ARN, Username, ConnectedToAgentTimestamp, AgentInteractionDuration, CustomerHoldDuration, LongestHoldDuration, NumberOfHolds, AfterContactWorkDuration text
+		ARN, Username, ConnectedToAgentTimestamp, AgentInteractionDuration, CustomerHoldDuration, LongestHoldDuration, NumberOfHolds, AfterContactWorkDuration lenient.Text
 
-		RoutingProfile  loose[struct{ Name text }]
-		HierarchyGroups loose[map[string]loose[struct{ GroupName text }]]
+		RoutingProfile  lenient.Loose[struct{ Name lenient.Text }]
+		HierarchyGroups lenient.Loose[map[string]lenient.Loose[struct{ GroupName lenient.Text }]]
 	}
 
 	// By these, other things of the system are told apart.
-	AgentARN   text
-	DetailType text `json:"detail-type"`
-	Details    loose[struct{ ContactData struct{ Channel text } }]
+	AgentARN   lenient.Text
+	DetailType lenient.Text `json:"detail-type"`
+	Details    lenient.Loose[struct {
+		ContactData struct{ Channel lenient.Text }
+	}]
 }
 
 // contact reads one contact record.
@@ -93,7 +98,7 @@ func (r *reader) contact(raw []byte, line int) {
 	case c.DetailType != "":
 		r.Ignore("EventBridge event")
 		return
-	case c.Details.is.ContactData.Channel != "":
+	case c.Details.Is.ContactData.Channel != "":
 		r.Ignore("contact flow event")
 		return
 	default:
@@ -119,12 +124,12 @@ func (r *reader) contact(raw []byte, line int) {
 		return
 	}
 	k.rest(&c, method)
-	at, _ := when(k.fields["DisconnectTimestamp"], r.o.Zone)
-	if latest, _ := when(k.fields["LastUpdateTimestamp"], r.o.Zone); !latest.IsZero() {
+	at, _ := lenient.Happened(k.fields["DisconnectTimestamp"], r.o.Zone)
+	if latest, _ := lenient.Happened(k.fields["LastUpdateTimestamp"], r.o.Zone); !latest.IsZero() {
 		at = latest
 	}
 	r.Events = append(r.Events, format.Event{
-		Call: safe(c.ContactID), ID: digest(k.fields), Name: "contact record", At: at, Fields: k.fields,
+		Call: lenient.DigestID(c.ContactID), ID: lenient.Digest(k.fields), Name: "contact record", At: at, Fields: k.fields,
 	})
 }
 
@@ -140,11 +145,11 @@ func (k *kept) times(c *contact) {
 }
 
 func (k *kept) rest(c *contact, method string) {
-	k.text("InitiationMethod", text(method))
-	k.text("DisconnectReason", text(strings.ToUpper(string(c.DisconnectReason))))
+	k.text("InitiationMethod", lenient.Text(method))
+	k.text("DisconnectReason", lenient.Text(strings.ToUpper(string(c.DisconnectReason))))
 	k.text("Channel", channel(c))
 	if c.InitialContactID != "" {
-		k.text("InitialContactId", text(safe(c.InitialContactID)))
+		k.text("InitialContactId", lenient.Text(lenient.DigestID(c.InitialContactID)))
 	}
 	if c.NextContactID != "" {
 		k.text("NextContactId", "set")
@@ -157,11 +162,11 @@ func (k *kept) rest(c *contact, method string) {
 	if c.Agent.Username == "" {
 		k.text("Agent.Username", after(c.Agent.ARN, "/agent/"))
 	}
-	k.text("Agent.RoutingProfile", c.Agent.RoutingProfile.is.Name)
+	k.text("Agent.RoutingProfile", c.Agent.RoutingProfile.Is.Name)
 	for _, level := range []string{"Level1", "Level2", "Level3", "Level4", "Level5"} {
-		k.text("Agent.HierarchyGroups."+level, c.Agent.HierarchyGroups.is[level].is.GroupName)
+		k.text("Agent.HierarchyGroups."+level, c.Agent.HierarchyGroups.Is[level].Is.GroupName)
 	}
-	k.text("Campaign.CampaignId", c.Campaign.is.CampaignID)
+	k.text("Campaign.CampaignId", c.Campaign.Is.CampaignID)
 	k.number("Queue.Duration", c.Queue.Duration)
 	k.number("AgentConnectionAttempts", c.AgentConnectionAttempts)
 	k.number("Agent.AgentInteractionDuration", c.Agent.AgentInteractionDuration)
@@ -169,29 +174,29 @@ func (k *kept) rest(c *contact, method string) {
 	k.number("Agent.LongestHoldDuration", c.Agent.LongestHoldDuration)
 	k.number("Agent.NumberOfHolds", c.Agent.NumberOfHolds)
 	k.number("Agent.AfterContactWorkDuration", c.Agent.AfterContactWorkDuration)
-	who := c.CustomerEndpoint.is.Address
+	who := c.CustomerEndpoint.Is.Address
 	switch strings.ToLower(string(who)) {
 	case "", "anonymous", "unknown", "private", "restricted", "unavailable":
 		who = c.CustomerID
 	}
-	k.text("CustomerEndpoint.Address", text(k.o.Person(string(who))))
+	k.text("CustomerEndpoint.Address", lenient.Text(k.o.Person(string(who))))
 }
 
 // channel is the system's, but messages by telephone count as such.
-func channel(c *contact) text {
+func channel(c *contact) lenient.Text {
 	ch := strings.ToLower(string(c.Channel))
 	for name, v := range c.SegmentAttributes {
-		if ch == "chat" && strings.EqualFold(name, "connect:Subtype") && strings.EqualFold(string(v.is.ValueString), "connect:SMS") {
+		if ch == "chat" && strings.EqualFold(name, "connect:Subtype") && strings.EqualFold(string(v.Is.ValueString), "connect:SMS") {
 			return "sms"
 		}
 	}
-	return text(ch)
+	return lenient.Text(ch)
 }
 
 // after is what an ARN ends with.
-func after(arn text, part string) text {
+func after(arn lenient.Text, part string) lenient.Text {
 	if _, id, ok := strings.Cut(string(arn), part); ok {
-		return text(id)
+		return lenient.Text(id)
 	}
 	return arn
 }

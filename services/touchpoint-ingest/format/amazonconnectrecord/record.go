@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // records returns the contact as its newest delivery has it.
@@ -80,7 +81,7 @@ func (f fields) measure(r *format.Record) {
 	} else if left := f.at("Queue.DequeueTimestamp"); !enqueued.IsZero() && !left.IsZero() {
 		r.Times(format.Wait, left.Sub(enqueued))
 	}
-	if n, ok := number(f["AgentConnectionAttempts"]); ok {
+	if n, ok := lenient.Number(f["AgentConnectionAttempts"]); ok {
 		if connected && n > 0 {
 			n--
 		}
@@ -99,7 +100,7 @@ func (f fields) measure(r *format.Record) {
 			r.Times(x.measure, d)
 		}
 	}
-	if n, ok := number(f["Agent.NumberOfHolds"]); ok {
+	if n, ok := lenient.Number(f["Agent.NumberOfHolds"]); ok {
 		r.Counts(format.Holds, count(n))
 	}
 	transfers := int64(0)
@@ -171,7 +172,7 @@ func (f fields) direction() string {
 }
 
 func (f fields) seconds(name string) (time.Duration, bool) {
-	n, ok := number(f[name])
+	n, ok := lenient.Number(f[name])
 	n = min(max(n, -1e9), 1e9) // far beyond what is plausible either way
 	return time.Duration(math.Round(n*1000)) * time.Millisecond, ok
 }

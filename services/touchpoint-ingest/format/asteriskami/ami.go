@@ -19,9 +19,6 @@
 package asteriskami
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,6 +26,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -114,7 +112,7 @@ func event(b map[string]string, line int, d format.Delivery, o format.Options, p
 		problem("Queue", k.name+" names no queue.", "Send the events whole.")
 		return
 	}
-	e := format.Event{Call: safe(id), Name: k.name, Fields: map[string]string{}}
+	e := format.Event{Call: lenient.ShortID(id, 100, "x"), Name: k.name, Fields: map[string]string{}}
 	if k.name != "Hangup" {
 		e.Fields["Queue"] = queue
 	}
@@ -126,7 +124,7 @@ func event(b map[string]string, line int, d format.Delivery, o format.Options, p
 		if text == "" {
 			continue
 		}
-		if _, ok := number(text, time.Second); !ok {
+		if _, ok := lenient.Duration(text, time.Second); !ok {
 			problem(name, "It is no number.", "Send the events as Asterisk writes them.")
 			continue
 		}
@@ -144,13 +142,13 @@ func event(b map[string]string, line int, d format.Delivery, o format.Options, p
 		}
 	case "QueueCallerJoin", "QueueEntry":
 		if linked != "" {
-			e.Fields["Linkedid"] = safe(linked)
+			e.Fields["Linkedid"] = lenient.ShortID(linked, 100, "x")
 		}
 		caller := b["calleridnum"]
 		if caller == "" {
 			caller = b["callerid"]
 		}
-		if known(caller) {
+		if lenient.Known(caller) {
 			e.Fields["CallerIDNum"] = o.Person(caller)
 		}
 	}
@@ -160,7 +158,7 @@ func event(b map[string]string, line int, d format.Delivery, o format.Options, p
 	}
 	var said string
 	if k.name == "QueueEntry" { // asked for again and again: one event for one arrival
-		if wait, ok := number(b["wait"], time.Second); ok && e.Fields["time"] != "created" {
+		if wait, ok := lenient.Duration(b["wait"], time.Second); ok && e.Fields["time"] != "created" {
 			e.At = e.At.Add(-wait)
 		}
 		if e.Fields["time"] == "Timestamp" {
@@ -173,20 +171,15 @@ func event(b map[string]string, line int, d format.Delivery, o format.Options, p
 	if agent == "" {
 		agent = b["membername"] + b["interface"] + b["member"]
 	}
-	sum := sha256.Sum256([]byte(strings.Join([]string{said, queue, agent, e.Fields["HoldTime"], e.Fields["TalkTime"], e.Fields["RingTime"], e.Fields["Reason"], b["destuniqueid"]}, "\x00")))
-	e.ID = k.name + "-" + hex.EncodeToString(sum[:8])
+	e.ID = k.name + "-" + lenient.Hash(said, queue, agent, e.Fields["HoldTime"], e.Fields["TalkTime"], e.Fields["RingTime"], e.Fields["Reason"], b["destuniqueid"])[:16]
 	p.Events = append(p.Events, e)
 }
 
 // when returns an event's time and notes in it where it is from. Events of one delivery that tell none stay in their order.
 func when(b map[string]string, id string, e *format.Event, received time.Time, n int) (time.Time, bool) {
 	if stamp := b["timestamp"]; stamp != "" {
-		f, err := strconv.ParseFloat(stamp, 64)
-		if err != nil || !(f >= 5e8 && f < 5e9) {
-			return time.Time{}, false
-		}
 		e.Fields["time"] = "Timestamp"
-		return time.UnixMicro(int64(math.Round(f * 1e6))).UTC(), true
+		return lenient.Time(stamp, time.UTC)
 	}
 	if m := unique.FindStringSubmatch(id); m != nil {
 		if began, err := strconv.ParseInt(m[1], 10, 64); err == nil {
@@ -202,35 +195,6 @@ func when(b map[string]string, id string, e *format.Event, received time.Time, n
 
 // unique is what Asterisk makes Uniqueids of: the system's name, seconds since 1970 and a counter.
 var unique = regexp.MustCompile(`^(?:.*-)?([0-9]{9,10})\.[0-9]+$`)
-
-// number reads a number of units; one that no clock measured stays too long to be plausible.
-func number(text string, unit time.Duration) (time.Duration, bool) {
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil && !math.IsInf(f, 0) || math.IsNaN(f) {
-		return 0, false
-	}
-	return time.Duration(max(-1e15, min(1e15, f*float64(unit)))), true
-}
-
-// known reports whether a caller's number identifies anybody.
-func known(caller string) bool {
-	switch strings.ToLower(caller) {
-	case "", "unknown", "<unknown>", "anonymous", "restricted", "unavailable", "private", "asterisk", "s":
-		return false
-	}
-	return true
-}
-
-var plain = regexp.MustCompile(`^[A-Za-z0-9_.:+=-]{1,100}$`)
-
-// safe returns a call's id in characters that a fact's id may have.
-func safe(id string) string {
-	if plain.MatchString(id) {
-		return id
-	}
-	sum := sha256.Sum256([]byte(id))
-	return "x" + hex.EncodeToString(sum[:16])
-}
 
 var word = regexp.MustCompile(`^[A-Za-z]{1,40}$`)
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // stay is one stay of a call in a queue: the first event of each name, and all rings in vain.
@@ -221,7 +222,7 @@ func taken(e *format.Event, name string) (time.Duration, bool) {
 		return 0, false
 	}
 	if e.Name == "AgentRingNoAnswer" {
-		return number(e.Fields[name], time.Millisecond)
+		return lenient.Duration(e.Fields[name], time.Millisecond)
 	}
-	return number(e.Fields[name], time.Second)
+	return lenient.Duration(e.Fields[name], time.Second)
 }

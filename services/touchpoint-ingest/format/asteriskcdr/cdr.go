@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -49,11 +50,11 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) == "" {
 			continue
 		}
-		if h, c, ok := head(line); ok {
+		if h, c, ok := lenient.Header(line, "disposition", "duration"); ok {
 			header, comma, least = h, c, len(h)
 			continue
 		}
-		row := columns(header, split(line, comma, least))
+		row := columns(header, lenient.Split(line, comma, least))
 		if row == nil {
 			p.Problems = append(p.Problems, format.Problem{
 				Line: n, Message: "The line is no call detail record.",
@@ -114,7 +115,7 @@ func event(row map[string]string, line int, o format.Options, p *format.Parsed) 
 	bad := func(field, message, remedy string) {
 		p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 	}
-	start, ok := when(row["start"], o.Zone)
+	start, ok := lenient.Time(row["start"], o.Zone)
 	if !ok {
 		bad("start", "The time cannot be read.", "Send a time as 2026-03-02 09:30:00.")
 		return
@@ -134,7 +135,7 @@ func event(row map[string]string, line int, o format.Options, p *format.Parsed) 
 		if row[name] == "" {
 			continue
 		}
-		if _, ok := seconds(row[name]); !ok {
+		if _, ok := lenient.Duration(row[name], time.Second); !ok {
 			bad(name, "It is no number.", "Send seconds.")
 			continue
 		}
@@ -211,8 +212,8 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 			r.Attributes[name] = e.Fields[name]
 		}
 	}
-	duration, ok := seconds(e.Fields["duration"])
-	billed, ok2 := seconds(e.Fields["billsec"])
+	duration, ok := lenient.Duration(e.Fields["duration"], time.Second)
+	billed, ok2 := lenient.Duration(e.Fields["billsec"], time.Second)
 	if ok && ok2 && billed > duration {
 		r.Implausible = "billsec is more than duration"
 	}

@@ -20,8 +20,6 @@
 package asteriskcel
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -30,6 +28,7 @@ import (
 	"strings"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -56,7 +55,6 @@ var names = map[string]string{
 var (
 	phone = regexp.MustCompile(`[0-9]{7}`)
 	short = regexp.MustCompile(`^([0-9*#]{1,6}|[a-z])$`)
-	plain = regexp.MustCompile(`^[A-Za-z0-9_.:+=-]{1,100}$`)
 	word  = regexp.MustCompile(`^[A-Z][A-Z_]{0,39}$`)
 )
 
@@ -76,7 +74,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 		bad := func(field, message, remedy string) {
 			p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 		}
-		at, ok := when(row["eventtime"], o.Zone)
+		at, ok := lenient.Time(row["eventtime"], o.Zone)
 		if !ok {
 			bad("eventtime", "The time cannot be read.", "Send seconds since 1970 or a time as 2026-03-02 09:30:00.123456.")
 			continue
@@ -89,15 +87,14 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 		if linked == "" {
 			linked = row["uniqueid"]
 		}
-		e := format.Event{Call: safe(linked), Name: kind, At: at, Fields: fields(kind, app, row, o)}
+		e := format.Event{Call: lenient.ShortID(linked, 100, "x"), Name: kind, At: at, Fields: fields(kind, app, row, o)}
 		said := []string{}
 		for _, k := range slices.Sorted(maps.Keys(e.Fields)) {
 			if k != "cid_num" {
 				said = append(said, k, e.Fields[k])
 			}
 		}
-		sum := sha256.Sum256([]byte(strings.Join(said, "\x00")))
-		e.ID = kind + "-" + strconv.FormatInt(at.UnixMicro(), 10) + "-" + hex.EncodeToString(sum[:8])
+		e.ID = kind + "-" + strconv.FormatInt(at.UnixMicro(), 10) + "-" + lenient.Hash(said...)[:16]
 		p.Events = append(p.Events, e)
 	}
 	return p
@@ -105,7 +102,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 
 // fields keeps what is used of a row.
 func fields(kind, app string, row map[string]string, o format.Options) map[string]string {
-	f := map[string]string{"uniqueid": safe(row["uniqueid"])}
+	f := map[string]string{"uniqueid": lenient.ShortID(row["uniqueid"], 100, "x")}
 	keep := func(name, text string) {
 		if text != "" && !phone.MatchString(text) {
 			f[name] = text
@@ -159,7 +156,7 @@ func customer(app string, row map[string]string) string {
 	}
 	switch from, to := phone.MatchString(caller), phone.MatchString(called); {
 	case app == "queue":
-		if known(caller) {
+		if lenient.Known(caller) {
 			return caller
 		}
 	case from && !to:
@@ -170,19 +167,10 @@ func customer(app string, row map[string]string) string {
 	return ""
 }
 
-// known reports whether a caller's number identifies anybody.
-func known(caller string) bool {
-	switch strings.ToLower(caller) {
-	case "", "unknown", "<unknown>", "anonymous", "restricted", "unavailable", "private", "asterisk", "s":
-		return false
-	}
-	return true
-}
-
 // extra reads the column of that name: JSON, or cause, source and status of a HANGUP before version 12.
 func extra(text string) map[string]string {
 	if strings.HasPrefix(text, "{") {
-		var x map[string]any
+		var x map[string]json.RawMessage
 		if json.Unmarshal([]byte(text), &x) != nil {
 			return nil
 		}
@@ -200,13 +188,4 @@ func device(channel string) string {
 		return channel[:i]
 	}
 	return channel
-}
-
-// safe returns an id in characters that a fact's id may have.
-func safe(id string) string {
-	if plain.MatchString(id) {
-		return id
-	}
-	sum := sha256.Sum256([]byte(id))
-	return "x" + hex.EncodeToString(sum[:16])
 }

@@ -20,8 +20,6 @@ package asteriskqueuelog
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,6 +27,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -59,7 +58,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 			p.Ignore(named(r.event))
 			continue
 		}
-		at, ok := when(strings.TrimSpace(r.time), o.Zone)
+		at, ok := lenient.Time(strings.TrimSpace(r.time), o.Zone)
 		if !ok {
 			p.Problems = append(p.Problems, format.Problem{
 				Line: line, Field: "time", Message: "The time cannot be read.",
@@ -86,13 +85,13 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 
 // event keeps what is used of a row.
 func event(r row, at time.Time, line int, o format.Options, p *format.Parsed) format.Event {
-	e := format.Event{Call: safe(r.callid), Name: r.event, At: at, Fields: map[string]string{"queuename": r.queue}}
+	e := format.Event{Call: lenient.ShortID(r.callid, 100, "x"), Name: r.event, At: at, Fields: map[string]string{"queuename": r.queue}}
 	number := func(name string, i int) {
 		text := strings.TrimSpace(arg(r.args, i))
 		if text == "" {
 			return
 		}
-		if _, ok := seconds(text, time.Second); !ok {
+		if _, ok := lenient.Duration(text, time.Second); !ok {
 			p.Problems = append(p.Problems, format.Problem{
 				Line: line, Field: r.event + " " + name, Message: "It is no number.", Remedy: "Have the system write a number there, or leave it empty.",
 			})
@@ -108,7 +107,7 @@ func event(r row, at time.Time, line int, o format.Options, p *format.Parsed) fo
 	switch r.event {
 	case "ENTERQUEUE":
 		position = strings.TrimSpace(arg(r.args, 2))
-		if caller := strings.TrimSpace(arg(r.args, 1)); known(caller) {
+		if caller := strings.TrimSpace(arg(r.args, 1)); lenient.Known(caller) {
 			e.Fields["caller"] = o.Person(caller)
 		}
 	case "CONNECT":
@@ -148,7 +147,7 @@ func attended(args []string) int {
 	}
 	n := 0
 	for n < len(args) {
-		if _, ok := seconds(strings.TrimSpace(args[len(args)-1-n]), time.Second); !ok {
+		if _, ok := lenient.Duration(strings.TrimSpace(args[len(args)-1-n]), time.Second); !ok {
 			break
 		}
 		n++
@@ -206,30 +205,9 @@ func arg(args []string, i int) string {
 	return ""
 }
 
-// known reports whether a caller's number identifies anybody.
-func known(caller string) bool {
-	switch strings.ToLower(caller) {
-	case "", "unknown", "<unknown>", "anonymous", "restricted", "unavailable", "private", "none", "asterisk", "s":
-		return false
-	}
-	return true
-}
-
 // identity is made of what an event says, without what identifies a customer.
 func identity(name string, at time.Time, parts ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
-	return name + "-" + strconv.FormatInt(at.UnixMicro(), 10) + "-" + hex.EncodeToString(sum[:8])
-}
-
-var plain = regexp.MustCompile(`^[A-Za-z0-9_.:+=-]{1,100}$`)
-
-// safe returns a call's id in characters that a fact's id may have.
-func safe(id string) string {
-	if plain.MatchString(id) {
-		return id
-	}
-	sum := sha256.Sum256([]byte(id))
-	return "x" + hex.EncodeToString(sum[:16])
+	return name + "-" + strconv.FormatInt(at.UnixMicro(), 10) + "-" + lenient.Hash(parts...)[:16]
 }
 
 var word = regexp.MustCompile(`^[A-Z][A-Z_]{0,39}$`)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // kind is what an event means for a stay, in the order in which events of one second are taken.
@@ -250,7 +251,7 @@ func taken(e *format.Event, name string) (time.Duration, bool) {
 		return 0, false
 	}
 	if name == "ringms" {
-		return seconds(e.Fields[name], time.Millisecond)
+		return lenient.Duration(e.Fields[name], time.Millisecond)
 	}
-	return seconds(e.Fields[name], time.Second)
+	return lenient.Duration(e.Fields[name], time.Second)
 }

@@ -2,9 +2,8 @@ package freeswitchcdr
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"cmp"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -174,9 +173,9 @@ func (l leg) owner(uuid string) string {
 	if side == "member" {
 		return ""
 	}
-	other := first(l.of("cc_member_session_uuid"), l.of("originating_leg_uuid"), l.originator)
+	other := cmp.Or(l.of("cc_member_session_uuid"), l.of("originating_leg_uuid"), l.originator)
 	if other == "" && (side == "agent" || strings.EqualFold(l.of("last_bridge_role"), "originatee") && strings.EqualFold(l.of("direction"), "outbound")) {
-		other = first(l.of("signal_bond"), l.of("bridge_uuid"), l.of("cc_member_uuid"))
+		other = cmp.Or(l.of("signal_bond"), l.of("bridge_uuid"), l.of("cc_member_uuid"))
 	}
 	if other == uuid {
 		return ""
@@ -241,25 +240,6 @@ func transfers(s string) string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-// id returns a text as a fact's id: as it is where it can be one, else hashed.
-func id(s string) string {
-	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/+=-"
-	if len(s) <= 100 && strings.Trim(s, allowed) == "" {
-		return s
-	}
-	sum := sha256.Sum256([]byte(s))
-	return "hash-" + hex.EncodeToString(sum[:16])
-}
-
-func first(all ...string) string {
-	for _, s := range all {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 func clip(s string) string {

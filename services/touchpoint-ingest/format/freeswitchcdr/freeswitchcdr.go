@@ -16,6 +16,7 @@
 package freeswitchcdr
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format reads mod_json_cdr.
@@ -55,9 +57,9 @@ func read(p *format.Parsed, line int, l leg, o format.Options) {
 		problem(p, line, "variables.uuid", "The record names no leg.", "Send the records as mod_json_cdr writes them; one without uuid cannot be told from others.")
 		return
 	}
-	e := event{format.Event{Call: id(uuid), Name: aLeg, Fields: map[string]string{"uuid": id(uuid)}}}
+	e := event{format.Event{Call: lenient.ShortID(uuid, 100, "hash-"), Name: aLeg, Fields: map[string]string{"uuid": lenient.ShortID(uuid, 100, "hash-")}}}
 	if owner := l.owner(uuid); owner != "" {
-		e.Call, e.Name = id(owner), bLeg
+		e.Call, e.Name = lenient.ShortID(owner, 100, "hash-"), bLeg
 		if l.of("cc_member_session_uuid") == owner {
 			e.Fields["cc_side"] = "agent"
 		}
@@ -71,7 +73,7 @@ func read(p *format.Parsed, line int, l leg, o format.Options) {
 		keep(name, l.of(name))
 	}
 	known := len(p.Problems)
-	keep("call_uuid", id(l.of("call_uuid")))
+	keep("call_uuid", lenient.ShortID(l.of("call_uuid"), 100, "hash-"))
 	for _, name := range []string{"start", "answer", "bridge", "end"} {
 		if at := l.moment(p, line, name, o.Zone); !at.IsZero() {
 			keep(name+"_uepoch", strconv.FormatInt(at.UnixMicro(), 10))
@@ -136,13 +138,13 @@ func (l leg) parties(name string, keep func(name, value string), o format.Option
 	}
 	direction := strings.ToLower(l.of("call_direction"))
 	if direction == "" {
-		direction = strings.ToLower(first(l.of("direction"), l.direction))
-		if direction == "inbound" && first(l.of("user_name"), l.of("sip_auth_username")) != "" && l.of("cc_queue") == "" {
+		direction = strings.ToLower(cmp.Or(l.of("direction"), l.direction))
+		if direction == "inbound" && cmp.Or(l.of("user_name"), l.of("sip_auth_username")) != "" && l.of("cc_queue") == "" {
 			direction = "outbound"
 		}
 	}
-	caller := first(l.profile["caller_id_number"], l.profile["ani"], l.of("caller_id_number"), l.of("sip_from_user"))
-	dialled := first(l.profile["destination_number"], l.of("destination_number"), l.of("sip_req_user"))
+	caller := cmp.Or(l.profile["caller_id_number"], l.profile["ani"], l.of("caller_id_number"), l.of("sip_from_user"))
+	dialled := cmp.Or(l.profile["destination_number"], l.of("destination_number"), l.of("sip_req_user"))
 	keep("direction", direction)
 	switch direction {
 	case "local":

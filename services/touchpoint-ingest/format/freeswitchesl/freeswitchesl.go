@@ -14,14 +14,14 @@
 package freeswitchesl
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format reads callcenter::info.
@@ -70,16 +70,16 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 	}
 	action := strings.ToLower(h.of("CC-Action"))
 	if _, ok := own[action]; !ok {
-		p.Ignore(clip(first(action, "callcenter::info without CC-Action")))
+		p.Ignore(clip(cmp.Or(action, "callcenter::info without CC-Action")))
 		return
 	}
 	session := h.of("CC-Member-Session-UUID")
-	member := first(h.of("CC-Member-UUID"), session)
+	member := cmp.Or(h.of("CC-Member-UUID"), session)
 	if member == "" {
 		problem(p, line, "CC-Member-UUID", "The event "+action+" names no member.", "Send the events as mod_callcenter writes them.")
 		return
 	}
-	e := format.Event{Call: id(member), Name: action, Fields: map[string]string{}}
+	e := format.Event{Call: lenient.ShortID(member, 100, "hash-"), Name: action, Fields: map[string]string{}}
 	keep := func(field, value string) {
 		if value != "" {
 			e.Fields[field] = value
@@ -87,7 +87,7 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 	}
 	keep("CC-Queue", h.of("CC-Queue"))
 	keep("CC-Agent", h.of("CC-Agent"))
-	keep("CC-Member-Session-UUID", id(session))
+	keep("CC-Member-Session-UUID", lenient.ShortID(session, 100, "hash-"))
 	keep("CC-Member-CID-Number", person(h.of("CC-Member-CID-Number"), o))
 	switch action {
 	case start, resume:
@@ -96,7 +96,7 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 		keep("CC-Hangup-Cause", h.of("CC-Hangup-Cause"))
 	case end:
 		keep("CC-Cause", strings.ToLower(h.of("CC-Cause")))
-		keep("CC-Cancel-Reason", strings.ToUpper(first(h.of("CC-Cancel-Reason"), h.of("CC-Cause-Reason"))))
+		keep("CC-Cancel-Reason", strings.ToUpper(cmp.Or(h.of("CC-Cancel-Reason"), h.of("CC-Cause-Reason"))))
 	}
 	for _, field := range times {
 		s := h.of(field)
@@ -114,8 +114,7 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 		problem(p, line, "Event-Date-Timestamp", "The event "+action+" has no time.", "Send the events with their Event-Date headers.")
 		return
 	}
-	sum := sha256.Sum256([]byte(e.Fields["CC-Agent"]))
-	e.ID = action + ":" + strconv.FormatInt(e.At.UnixMicro(), 10) + ":" + hex.EncodeToString(sum[:4])
+	e.ID = action + ":" + strconv.FormatInt(e.At.UnixMicro(), 10) + ":" + lenient.Hash(e.Fields["CC-Agent"])[:8]
 	p.Events = append(p.Events, e)
 }
 
@@ -154,25 +153,6 @@ func instant(s string) time.Time {
 		return time.UnixMilli(n).UTC()
 	}
 	return time.Unix(n, 0).UTC()
-}
-
-// id returns a text as a fact's id: as it is where it can be one, else hashed.
-func id(s string) string {
-	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/+=-"
-	if len(s) <= 100 && strings.Trim(s, allowed) == "" {
-		return s
-	}
-	sum := sha256.Sum256([]byte(s))
-	return "hash-" + hex.EncodeToString(sum[:16])
-}
-
-func first(all ...string) string {
-	for _, s := range all {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 func clip(s string) string {

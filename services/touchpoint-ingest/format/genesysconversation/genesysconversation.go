@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -37,39 +38,41 @@ func Format() *format.Format {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	r := &reader{o: o}
-	r.values(d.Body, 1, func(raw []byte, line int) { r.unwrap(raw, line, 0) })
+	for line, raw := range r.objects(d.Body, 1) {
+		r.unwrap(raw, line)
+	}
 	return r.Parsed
 }
 
 type conversation struct {
-	ConversationID                                           text `json:"conversationId"`
-	ConversationStart, ConversationEnd, OriginatingDirection text
+	ConversationID                                           lenient.Text `json:"conversationId"`
+	ConversationStart, ConversationEnd, OriginatingDirection lenient.Text
 
-	DivisionIDs  loose[[]text] `json:"divisionIds"`
+	DivisionIDs  lenient.Loose[[]lenient.Text] `json:"divisionIds"`
 	Participants []participant
 	Surveys      []survey
 }
 
 type participant struct {
-	Purpose           text
-	UserID            text `json:"userId"`
-	ExternalContactID text `json:"externalContactId"`
+	Purpose           lenient.Text
+	UserID            lenient.Text `json:"userId"`
+	ExternalContactID lenient.Text `json:"externalContactId"`
 	Sessions          []session
 }
 
 type session struct {
-	MediaType, MessageType, Direction, ANI, DNIS, AddressFrom, AddressTo text
+	MediaType, MessageType, Direction, ANI, DNIS, AddressFrom, AddressTo lenient.Text
 
-	Metrics  []struct{ Name, Value, EmitDate text }
+	Metrics  []struct{ Name, Value, EmitDate lenient.Text }
 	Segments []struct {
-		SegmentStart, SegmentEnd, SegmentType, DisconnectType, WrapUpCode text
-		QueueID                                                           text `json:"queueId"`
+		SegmentStart, SegmentEnd, SegmentType, DisconnectType, WrapUpCode lenient.Text
+		QueueID                                                           lenient.Text `json:"queueId"`
 	}
 }
 
 type survey struct {
-	SurveyID                                               text `json:"surveyId"`
-	SurveyStatus, SurveyPromoterScore, SurveyCompletedDate text
+	SurveyID                                               lenient.Text `json:"surveyId"`
+	SurveyStatus, SurveyPromoterScore, SurveyCompletedDate lenient.Text
 }
 
 // conversation reads one conversation.
@@ -100,22 +103,22 @@ func (r *reader) conversation(raw []byte, line int) {
 		r.problem(line, "conversationStart", "A conversation without its start.", "Send conversations as the system answered.")
 		return
 	}
-	k.text("originatingDirection", text(strings.ToLower(string(c.OriginatingDirection))))
-	for _, id := range c.DivisionIDs.is {
+	k.text("originatingDirection", lenient.Text(strings.ToLower(string(c.OriginatingDirection))))
+	for _, id := range c.DivisionIDs.Is {
 		k.text("divisionId", id)
 	}
 	k.sum(sessions(k, &c))
-	call := safe(c.ConversationID)
+	call := lenient.DigestID(c.ConversationID)
 	for i, s := range c.Surveys {
 		k.survey(call, i, s)
 	}
 	k.fields["latest"] = strconv.FormatInt(k.latest.UnixMilli(), 10)
-	r.Events = append(r.Events, format.Event{Call: call, ID: digest(k.fields), Name: "conversation", At: k.latest, Fields: k.fields})
+	r.Events = append(r.Events, format.Event{Call: call, ID: lenient.Digest(k.fields), Name: "conversation", At: k.latest, Fields: k.fields})
 }
 
 // survey reads a customer's answer.
 func (k *kept) survey(call string, i int, s survey) {
-	score, ok := number(string(s.SurveyPromoterScore))
+	score, ok := lenient.Number(s.SurveyPromoterScore)
 	switch {
 	case s.SurveyPromoterScore == "" || !strings.EqualFold(string(s.SurveyStatus), "Finished"):
 		return
@@ -129,10 +132,10 @@ func (k *kept) survey(call string, i int, s survey) {
 	}
 	id := s.SurveyID
 	if id == "" {
-		id = text(call + ":survey:" + strconv.Itoa(i+1))
+		id = lenient.Text(call + ":survey:" + strconv.Itoa(i+1))
 	}
 	f := map[string]string{
-		"surveyId": safe(id), "surveyPromoterScore": strconv.FormatFloat(score, 'f', -1, 64), "surveyCompletedDate": at.UTC().Format(time.RFC3339Nano),
+		"surveyId": lenient.DigestID(id), "surveyPromoterScore": strconv.FormatFloat(score, 'f', -1, 64), "surveyCompletedDate": at.UTC().Format(time.RFC3339Nano),
 	}
-	k.Events = append(k.Events, format.Event{Call: call, ID: digest(f), Name: "survey", At: at, Fields: f})
+	k.Events = append(k.Events, format.Event{Call: call, ID: lenient.Digest(f), Name: "survey", At: at, Fields: f})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // fields of a conversation, as they are kept.
@@ -37,7 +38,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 	for _, id := range slices.Sorted(maps.Keys(surveys)) {
 		f := surveys[id]
 		about := out[0]
-		score, _ := number(f["surveyPromoterScore"])
+		score, _ := lenient.Number(f["surveyPromoterScore"])
 		out = append(out, format.Record{
 			ID: id, Version: uint64(max(1, f.at("surveyCompletedDate").UnixMilli())), Queue: about.Queue, Channel: about.Channel,
 			Direction: about.Direction, Agent: about.Agent, OccurredAt: about.OccurredAt, Contact: call, Customer: about.Customer,
@@ -89,29 +90,29 @@ func (f fields) measure(r *format.Record) {
 		{format.Hold, "tHeldComplete"},
 		{format.ACW, "tAcw"},
 	} {
-		if ms, ok := number(f[x.field]); ok {
+		if ms, ok := lenient.Number(f[x.field]); ok {
 			r.Times(x.measure, duration(ms))
 		}
 	}
-	if n, ok := number(f["notResponding"]); ok {
+	if n, ok := lenient.Number(f["notResponding"]); ok {
 		r.Counts(format.Attempts, int64(n))
 	}
 	if f["answered"] == "" || f["metrics"] == "" {
 		return
 	}
 	// Of what did not happen the system has no metric: holds and transfers are none where they are not told.
-	n, held := number(f["holds"])
+	n, held := lenient.Number(f["holds"])
 	switch {
 	case held:
 		r.Counts(format.Holds, int64(n))
-		if ms, ok := number(f["longestHold"]); ok && ms >= 0 {
+		if ms, ok := lenient.Number(f["longestHold"]); ok && ms >= 0 {
 			r.Times(format.LongestHold, duration(ms))
 		}
 	case f["tHeldComplete"] == "":
 		r.Times(format.Hold, 0)
 		r.Counts(format.Holds, 0)
 	}
-	transfers, _ := number(f["nTransferred"])
+	transfers, _ := lenient.Number(f["nTransferred"])
 	r.Counts(format.Transfers, int64(min(max(math.Floor(transfers), -1), 1e9)))
 }
 

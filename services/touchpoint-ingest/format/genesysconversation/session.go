@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // part is a session with what it says, in order of time.
@@ -17,8 +19,8 @@ type part struct {
 	interacted     time.Time // when its first interaction began; for sessions with one
 	metrics        map[string]total
 	holds          []time.Duration
-	user           text
-	queue, wrapUp  text
+	user           lenient.Text
+	queue, wrapUp  lenient.Text
 	agent          bool
 }
 
@@ -44,7 +46,7 @@ func sessions(k *kept, c *conversation) []part {
 		purpose := strings.ToLower(string(p.Purpose))
 		customer := purpose == "customer" || purpose == "external"
 		if customer && p.ExternalContactID != "" {
-			k.text("externalContactId", text(k.o.Person(string(p.ExternalContactID))))
+			k.text("externalContactId", lenient.Text(k.o.Person(string(p.ExternalContactID))))
 		}
 		for i := range p.Sessions {
 			s := &p.Sessions[i]
@@ -70,7 +72,7 @@ func (k *kept) metrics(x *part) {
 	}
 	for _, m := range x.Metrics {
 		at := k.detail("metrics.emitDate", m.EmitDate)
-		v, ok := number(string(m.Value))
+		v, ok := lenient.Number(m.Value)
 		if m.Value != "" && !ok {
 			k.once("metrics.value", "This is no number; what it stands for is not counted.")
 		}
@@ -113,7 +115,7 @@ func (k *kept) segments(x *part) {
 		if x.agent {
 			x.wrapUp = cmp.Or(x.wrapUp, s.WrapUpCode)
 		} else if x.purpose == "customer" || x.purpose == "external" {
-			k.text("disconnectType", text(strings.ToLower(string(s.DisconnectType))))
+			k.text("disconnectType", lenient.Text(strings.ToLower(string(s.DisconnectType))))
 		}
 	}
 }
@@ -124,25 +126,9 @@ func (k *kept) customer(s *session) {
 	if k.fields["originatingDirection"] == "outbound" {
 		who = cmp.Or(s.DNIS, s.AddressTo)
 	}
-	if a := address(string(who)); a != "" {
-		k.text("address", text(k.o.Person(a)))
+	if a := lenient.Address(string(who)); a != "" {
+		k.text("address", lenient.Text(k.o.Person(a)))
 	}
-}
-
-// address is a number or address without how it was reached.
-func address(s string) string {
-	s = strings.ToLower(s)
-	if scheme, rest, ok := strings.Cut(s, ":"); ok && (scheme == "tel" || scheme == "sip" || scheme == "sips") {
-		s, _, _ = strings.Cut(rest, ";")
-		if scheme != "tel" {
-			s, _, _ = strings.Cut(s, "@")
-		}
-	}
-	switch s {
-	case "anonymous", "unknown", "private", "restricted", "unavailable":
-		return ""
-	}
-	return s
 }
 
 // sum keeps what the sessions amount to.
@@ -162,12 +148,12 @@ func (k *kept) sum(all []part) {
 			sums[name] = s
 		}
 	}
-	var first text
+	var first lenient.Text
 	for i := range all {
 		x := &all[i]
 		first = cmp.Or(first, x.queue)
-		k.text("mediaType", text(x.channel()))
-		k.text("direction", text(strings.ToLower(string(x.Direction))))
+		k.text("mediaType", lenient.Text(x.channel()))
+		k.text("direction", lenient.Text(strings.ToLower(string(x.Direction))))
 		either := func(names ...string) total {
 			for _, name := range names {
 				if t := x.metrics[name]; t.n > 0 {

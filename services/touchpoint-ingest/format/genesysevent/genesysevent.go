@@ -25,6 +25,7 @@ import (
 	"strings"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // Format returns the format.
@@ -36,7 +37,9 @@ func Format() *format.Format {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	r := &reader{o: o}
-	r.values(d.Body, 1, func(raw []byte, line int) { r.unwrap(raw, line, 0) })
+	for line, raw := range r.objects(d.Body, 1) {
+		r.unwrap(raw, line)
+	}
 	return r.Parsed
 }
 
@@ -48,36 +51,36 @@ var read = []string{"customer.start", "customer.end", "acd.start", "acd.end", "u
 
 // notification is an event as it is notified; EventBridge has it in detail.
 type notification struct {
-	TopicName text
+	TopicName lenient.Text
 	EventBody json.RawMessage
-	Timestamp text
+	Timestamp lenient.Text
 }
 
 // body holds what is read of an event.
 type body struct {
-	EventTime         text
-	ConversationID    text `json:"conversationId"`
-	ParticipantID     text `json:"participantId"`
-	SessionID         text `json:"sessionId"`
-	QueueID           text `json:"queueId"`
-	DivisionID        text `json:"divisionId"`
-	UserID            text `json:"userId"`
-	AnsweredUserID    text `json:"answeredUserId"`
-	ExternalContactID text `json:"externalContactId"`
+	EventTime         lenient.Text
+	ConversationID    lenient.Text `json:"conversationId"`
+	ParticipantID     lenient.Text `json:"participantId"`
+	SessionID         lenient.Text `json:"sessionId"`
+	QueueID           lenient.Text `json:"queueId"`
+	DivisionID        lenient.Text `json:"divisionId"`
+	UserID            lenient.Text `json:"userId"`
+	AnsweredUserID    lenient.Text `json:"answeredUserId"`
+	ExternalContactID lenient.Text `json:"externalContactId"`
 
-	MediaType, MessageType, Direction, DisconnectType, AcdOutcome, FlowType, WrapupCode text
-	ANI, DNIS, AddressFrom, AddressTo                                                   text
+	MediaType, MessageType, Direction, DisconnectType, AcdOutcome, FlowType, WrapupCode lenient.Text
+	ANI, DNIS, AddressFrom, AddressTo                                                   lenient.Text
 
-	InteractingDurationMs, HeldDurationMs, AlertingDurationMs, ConnectedDurationMs, WrapupDurationMs text
+	InteractingDurationMs, HeldDurationMs, AlertingDurationMs, ConnectedDurationMs, WrapupDurationMs lenient.Text
 
-	ConversationExternalContactIDs []text `json:"conversationExternalContactIds"`
+	ConversationExternalContactIDs []lenient.Text `json:"conversationExternalContactIds"`
 }
 
 // event reads one event: an envelope of EventBridge, or a notification.
 func (r *reader) event(raw []byte, line int) {
 	var n notification
 	var envelope struct {
-		DetailType text `json:"detail-type"`
+		DetailType lenient.Text `json:"detail-type"`
 		Detail     *notification
 	}
 	err := json.Unmarshal(raw, &envelope)
@@ -89,7 +92,7 @@ func (r *reader) event(raw []byte, line int) {
 		return
 	}
 	n = *envelope.Detail
-	for _, t := range []text{envelope.DetailType, n.TopicName} {
+	for _, t := range []lenient.Text{envelope.DetailType, n.TopicName} {
 		if t != "" && !strings.HasPrefix(strings.ToLower(string(t)), topics) {
 			r.Ignore(name(t))
 			return
@@ -102,7 +105,7 @@ func (r *reader) event(raw []byte, line int) {
 		r.problem(line, "topicName", "An event without the topic that says what happened.", "Send events as they were delivered.")
 		return
 	case i < 0:
-		r.Ignore(name(text(topics + "{id}." + rest)))
+		r.Ignore(name(lenient.Text(topics + "{id}." + rest)))
 		return
 	}
 	kind := read[i]
@@ -115,21 +118,22 @@ func (r *reader) event(raw []byte, line int) {
 		r.problem(line, "sessionId", "An event that does not say whose it is.", "Send events as they were delivered.")
 		return
 	}
-	at, ok := when(string(cmp.Or(b.EventTime, n.Timestamp)), r.o.Zone)
-	if !ok || at.IsZero() {
+	when := cmp.Or(b.EventTime, n.Timestamp)
+	at, ok := lenient.Time(when, r.o.Zone)
+	if ms, number := lenient.Number(when); !ok || number && ms < 1e11 { // in seconds it is a mistake
 		r.problem(line, "eventTime", "This is no time.", "Send times as the system writes them: 1772438400000.")
 		return
 	}
 	k := &kept{reader: r, line: line, fields: map[string]string{}}
 	k.keep(kind, &b)
 	r.Events = append(r.Events, format.Event{
-		Call: safe(b.ConversationID), ID: kind + " " + at.UTC().Format("20060102T150405.000") + " " + digest(k.fields), Name: kind, At: at, Fields: k.fields,
+		Call: lenient.DigestID(b.ConversationID), ID: kind + " " + at.UTC().Format("20060102T150405.000") + " " + lenient.Digest(k.fields), Name: kind, At: at, Fields: k.fields,
 	})
 }
 
 // keep keeps what is used of an event.
 func (k *kept) keep(kind string, b *body) {
-	lower := func(t text) text { return text(strings.ToLower(string(t))) }
+	lower := func(t lenient.Text) lenient.Text { return lenient.Text(strings.ToLower(string(t))) }
 	k.text("sessionId", b.SessionID)
 	k.text("mediaType", channel(b))
 	if lower(b.MediaType) == "callback" {
@@ -140,9 +144,9 @@ func (k *kept) keep(kind string, b *body) {
 	switch part {
 	case "customer":
 		k.text("disconnectType", lower(b.DisconnectType))
-		for _, id := range append([]text{b.ExternalContactID}, b.ConversationExternalContactIDs...) {
+		for _, id := range append([]lenient.Text{b.ExternalContactID}, b.ConversationExternalContactIDs...) {
 			if id != "" {
-				k.text("externalContactId", text(k.o.Person(string(id))))
+				k.text("externalContactId", lenient.Text(k.o.Person(string(id))))
 				break
 			}
 		}
@@ -150,12 +154,12 @@ func (k *kept) keep(kind string, b *body) {
 		if lower(b.Direction) == "outbound" {
 			who = cmp.Or(b.DNIS, b.AddressTo)
 		}
-		k.text("address", text(k.o.Person(address(string(who)))))
+		k.text("address", lenient.Text(k.o.Person(lenient.Address(string(who)))))
 		k.number("interactingDurationMs", b.InteractingDurationMs)
 	case "acd":
 		k.text("queueId", b.QueueID)
 		k.text("divisionId", b.DivisionID)
-		k.text("acdOutcome", text(strings.ToUpper(string(b.AcdOutcome))))
+		k.text("acdOutcome", lenient.Text(strings.ToUpper(string(b.AcdOutcome))))
 		k.text("answeredUserId", b.AnsweredUserID)
 		k.number("connectedDurationMs", b.ConnectedDurationMs)
 	case "user":
@@ -175,13 +179,13 @@ func (k *kept) keep(kind string, b *body) {
 }
 
 // channel in neutral terms.
-func channel(b *body) text {
+func channel(b *body) lenient.Text {
 	media, kind := strings.ToLower(string(b.MediaType)), strings.ToLower(string(b.MessageType))
 	switch {
 	case media == "callback":
 		return "voice"
 	case media != "message":
-		return text(media)
+		return lenient.Text(media)
 	case kind == "sms":
 		return "sms"
 	case kind == "webmessaging":
@@ -189,27 +193,11 @@ func channel(b *body) text {
 	case kind == "facebook" || kind == "twitter" || kind == "instagram" || kind == "whatsapp" || kind == "line" || kind == "apple":
 		return "social"
 	}
-	return text(media)
-}
-
-// address is a number or address without how it was reached.
-func address(s string) string {
-	s = strings.ToLower(s)
-	if scheme, rest, ok := strings.Cut(s, ":"); ok && (scheme == "tel" || scheme == "sip" || scheme == "sips") {
-		s, _, _ = strings.Cut(rest, ";")
-		if scheme != "tel" {
-			s, _, _ = strings.Cut(s, "@")
-		}
-	}
-	switch s {
-	case "anonymous", "unknown", "private", "restricted", "unavailable":
-		return ""
-	}
-	return s
+	return lenient.Text(media)
 }
 
 // name is what may be said of a thing that is passed by: a topic, not what somebody wrote.
-func name(t text) string {
+func name(t lenient.Text) string {
 	s := strings.ToLower(string(t))
 	if s == "" || len(s) > 100 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._{}") != "" {
 		return "unknown"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // session is one session of a conversation: what the latest of each of its events says.
@@ -82,7 +83,7 @@ func (c conversation) began() time.Time {
 	}
 	for _, s := range c.sessions["customer"] {
 		if s.start == nil && s.end != nil {
-			ms, _ := number(s.end.Fields["interactingDurationMs"])
+			ms, _ := lenient.Number(s.end.Fields["interactingDurationMs"])
 			earlier(s.end.At.Add(-max(0, duration(min(ms, 864e5)))))
 		}
 	}
@@ -155,7 +156,7 @@ func (c conversation) measure(r *format.Record) {
 		}
 	}
 	say := func(name string, e *format.Event, field string) {
-		n, told := number(e.Fields[field])
+		n, told := lenient.Number(e.Fields[field])
 		add(name, n, told)
 	}
 	for _, s := range c.sessions["flow"] {
@@ -164,7 +165,7 @@ func (c conversation) measure(r *format.Record) {
 		}
 	}
 	for _, s := range c.waits() {
-		ms, told := number(s.end.Fields["connectedDurationMs"])
+		ms, told := lenient.Number(s.end.Fields["connectedDurationMs"])
 		if !told && s.start != nil {
 			ms, told = float64(s.end.At.Sub(s.start.At).Milliseconds()), true
 		}
@@ -221,7 +222,7 @@ func (c conversation) waits() []*session {
 }
 
 func talked(s *session) bool {
-	n, _ := number(s.end.Fields["interactingDurationMs"])
+	n, _ := lenient.Number(s.end.Fields["interactingDurationMs"])
 	return n != 0
 }
 

@@ -82,3 +82,18 @@ func Known(caller string) bool {
 	}
 	return true
 }
+
+// Address returns a telephone number or address without how it was reached, in lower case; empty where it identifies nobody.
+func Address(s string) string {
+	s = strings.ToLower(s)
+	if scheme, rest, ok := strings.Cut(s, ":"); ok && (scheme == "tel" || scheme == "sip" || scheme == "sips") {
+		s, _, _ = strings.Cut(rest, ";")
+		if scheme != "tel" {
+			s, _, _ = strings.Cut(s, "@")
+		}
+	}
+	if !Known(s) {
+		return ""
+	}
+	return s
+}

@@ -1,10 +1,12 @@
 package twiliotaskrouter
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // attributes keeps of a task's attributes, JSON that an application writes, those that TwiML and Flex write under fixed names:
@@ -28,8 +30,8 @@ func attributes(all string, keep func(name, value string), o format.Options) {
 	}
 	_ = json.Unmarshal(given["conversations"], &more) // other applications mean other things by it
 	conversation, _ := more.ID.(string)
-	if contact := first(conversation, get("call_sid", "callSid", "CallSid")); contact != "" {
-		keep("contact", id(contact))
+	if contact := cmp.Or(conversation, get("call_sid", "callSid", "CallSid")); contact != "" {
+		keep("contact", lenient.ShortID(contact, 120, "hash-"))
 	}
 	direction := strings.ToLower(get("direction"))
 	if direction != "inbound" && strings.HasPrefix(direction, "outbound") {

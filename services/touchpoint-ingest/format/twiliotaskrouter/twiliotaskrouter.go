@@ -14,8 +14,7 @@ package twiliotaskrouter
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +27,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/twiliosignature"
 )
 
@@ -177,7 +177,7 @@ func take(p *format.Parsed, line int, f fields, o format.Options) {
 		problem(p, line, "TaskSid", "The event "+name+" names no task.", "Send the events as TaskRouter posts them.")
 		return
 	}
-	e := format.Event{Call: id(task), Name: name, Fields: map[string]string{}}
+	e := format.Event{Call: lenient.ShortID(task, 120, "hash-"), Name: name, Fields: map[string]string{}}
 	keep := func(name, value string) {
 		if value != "" && len(value) <= 1024 {
 			e.Fields[name] = value
@@ -198,7 +198,7 @@ func take(p *format.Parsed, line int, f fields, o format.Options) {
 	} else if s != "" {
 		problem(p, line, "TaskDateCreated", fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the event is taken without it.")
 	}
-	stamp := first(f["timestampms"], f["timestamp"])
+	stamp := cmp.Or(f["timestampms"], f["timestamp"])
 	if e.At = moment(stamp); e.At.IsZero() {
 		e.At = moment(f["timestamp"])
 	}
@@ -206,7 +206,7 @@ func take(p *format.Parsed, line int, f fields, o format.Options) {
 		problem(p, line, "Timestamp", fmt.Sprintf("%q is no time since 2000.", clip(stamp)), "Send the events as TaskRouter posts them: what happened when is all that they tell.")
 		return
 	}
-	e.ID = id(first(f["sid"], f["resourcesid"]+":"+name+":"+strconv.FormatInt(e.At.UnixMilli(), 10)))
+	e.ID = lenient.ShortID(cmp.Or(f["sid"], f["resourcesid"]+":"+name+":"+strconv.FormatInt(e.At.UnixMilli(), 10)), 120, "hash-")
 	p.Events = append(p.Events, e)
 }
 
@@ -227,25 +227,6 @@ func moment(s string) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// id returns a text as a fact's id: as it is where it can be one, else hashed.
-func id(s string) string {
-	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/+=-"
-	if len(s) <= 120 && strings.Trim(s, allowed) == "" {
-		return s
-	}
-	sum := sha256.Sum256([]byte(s))
-	return "hash-" + hex.EncodeToString(sum[:16])
-}
-
-func first(all ...string) string {
-	for _, s := range all {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 func clip(s string) string {

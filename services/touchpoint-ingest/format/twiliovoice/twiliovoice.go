@@ -14,8 +14,7 @@ package twiliovoice
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -26,6 +25,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/twiliosignature"
 )
 
@@ -98,7 +98,7 @@ func take(p *format.Parsed, line int, f map[string]string, d format.Delivery, o 
 	sid, status := f["callsid"], strings.ToLower(f["callstatus"])
 	switch {
 	case status == "":
-		p.Ignore(clip(first(f["statuscallbackevent"], f["callbacksource"], "a request without CallStatus")))
+		p.Ignore(clip(cmp.Or(f["statuscallbackevent"], f["callbacksource"], "a request without CallStatus")))
 		return
 	case sid == "":
 		problem(p, line, "CallSid", "The callback names no call.", "Send the callbacks as Twilio posts them.")
@@ -107,7 +107,7 @@ func take(p *format.Parsed, line int, f map[string]string, d format.Delivery, o 
 		p.Ignore(clip(status))
 		return
 	}
-	e := format.Event{Call: id(first(f["parentcallsid"], sid)), Name: status, Fields: map[string]string{"CallSid": id(sid)}}
+	e := format.Event{Call: lenient.ShortID(cmp.Or(f["parentcallsid"], sid), 64, "hash-"), Name: status, Fields: map[string]string{"CallSid": lenient.ShortID(sid, 64, "hash-")}}
 	keep := func(name, value string) {
 		if value != "" {
 			e.Fields[name] = value
@@ -137,8 +137,7 @@ func take(p *format.Parsed, line int, f map[string]string, d format.Delivery, o 
 	}
 	tell := e.Fields["SequenceNumber"]
 	if tell == "" {
-		sum := sha256.Sum256([]byte(stamp + "\n" + f["callduration"]))
-		tell = "h" + hex.EncodeToString(sum[:6])
+		tell = "h" + lenient.Hash(stamp + "\n" + f["callduration"])[:12]
 	}
 	e.ID = e.Fields["CallSid"] + ":" + tell + ":" + status
 	p.Events = append(p.Events, e)
@@ -216,25 +215,6 @@ func moment(s string) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-// id returns a text as a fact's id: as it is where it can be one, else hashed.
-func id(s string) string {
-	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/+=-"
-	if len(s) <= 64 && strings.Trim(s, allowed) == "" {
-		return s
-	}
-	sum := sha256.Sum256([]byte(s))
-	return "hash-" + hex.EncodeToString(sum[:16])
-}
-
-func first(all ...string) string {
-	for _, s := range all {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 func clip(s string) string {
