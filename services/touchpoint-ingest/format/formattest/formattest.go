@@ -80,6 +80,7 @@ func Run(t *testing.T, f *format.Format) {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 			anyOrder(t, f, deliveries, o, records(f, deliveries, o))
+			unended(t, f, deliveries, o)
 			damaged(t, f, deliveries, o)
 			private(t, f, dir, deliveries, o)
 		})
@@ -203,6 +204,29 @@ func anyOrder(t *testing.T, f *format.Format, deliveries []format.Delivery, o fo
 		r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		if got := records(f, all, o); got != want {
 			t.Fatalf("three times, shuffled:\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+// unended makes sure that what has ended is told in the same way when asked what is left: the two are one version of it.
+func unended(t *testing.T, f *format.Format, deliveries []format.Delivery, o format.Options) {
+	t.Helper()
+	if f.Unended == nil {
+		return
+	}
+	var events []format.Event
+	for _, d := range deliveries {
+		events = append(events, f.Parse(d, o).Events...)
+	}
+	told := map[string]format.Record{}
+	for _, r := range f.Assemble(events, o) {
+		told[r.ID] = r
+	}
+	left := *f
+	left.Records = f.Unended
+	for _, r := range left.Assemble(events, o) {
+		if other, ok := told[r.ID]; ok && other.Version == r.Version && other.String() != r.String() {
+			t.Errorf("%s ended as\n%s\nand is unended as\n%s", r.ID, other.String(), r.String())
 		}
 	}
 }
