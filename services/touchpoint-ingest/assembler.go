@@ -29,7 +29,7 @@ import (
 // publishes before it commits, so that a crash between the two publishes again, under the same identities and versions: a
 // fact depends on the set of its call's events alone.
 //
-// Its clock is the log: a call to which nothing came for unendedAfter is closed, and once it has ended for forgetAfter
+// Its clock is the log: a call to which nothing came for unendedAfter is closed, and after forgetAfter or leaveAfter it is
 // forgotten. While calls are open ticks keep the log's clock going.
 type assembler struct {
 	n    *natives
@@ -56,12 +56,13 @@ type openCall struct {
 	touched                 time.Time // when the last of them came, by the log
 	ended                   bool      // it has made a record, or was closed
 	closed                  bool      // asked what it amounts to if nothing more is heard of it
+	waits                   bool      // it was begun and never ended: its end may come yet
 }
 
 const (
 	unendedAfter = 6 * time.Hour
-	forgetAfter  = 48 * time.Hour // after it has ended
-	leaveAfter   = 30 * 24 * time.Hour
+	forgetAfter  = 48 * time.Hour      // what has ended, or was no call
+	leaveAfter   = 30 * 24 * time.Hour // what may end yet: a mail, a task
 	lookAfter    = time.Minute
 	tickAfter    = time.Minute
 )
@@ -237,12 +238,14 @@ func (a *assembler) look() {
 		if f := a.n.format(c.format); !c.closed && quiet >= unendedAfter {
 			// Also of a call that has made a record: another stay of it may never have ended.
 			if f != nil && f.Unended != nil {
-				a.publish(c, a.records(c, f, f.Unended))
+				left := a.records(c, f, f.Unended)
+				c.waits = len(left) > 0
+				a.publish(c, left)
 			}
 			c.closed = true
 			a.open[c.org+"\x00"+c.source]--
 		}
-		if c.ended && quiet >= forgetAfter || quiet >= leaveAfter {
+		if quiet >= forgetAfter && (c.ended || !c.waits) || quiet >= leaveAfter {
 			delete(a.calls, key)
 			delete(a.changed, key)
 			a.gone = append(a.gone, []byte(key))
