@@ -16,7 +16,7 @@ TESTFLAGS ?=
 export GOFLAGS := $(shell go env GOFLAGS) -buildvcs=false
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-MODULES := proto services scripts/tools scripts/tools/buf
+MODULES := proto services deploy/publish scripts/tools scripts/tools/buf scripts/tools/nats
 TOOLS := $(CURDIR)/bin/tools
 # What was built with another Go may not read what this one writes.
 GOVERSION := $(shell go env GOVERSION)
@@ -44,7 +44,7 @@ test: ## Run all tests (TESTFLAGS='-race -run Name' adds flags of go test)
 	go test $(TESTFLAGS) work
 
 .PHONY: check
-check: check-format check-vet check-gen check-contract check-modules check-rules ## Check format, linters, generated code, contract, modules and import rule
+check: check-format check-vet check-gen check-publish check-contract check-modules check-rules ## Check format, linters, what is generated, contract, modules and import rule
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME=10m (FUZZ=pattern selects)
@@ -63,11 +63,20 @@ bench: build ## Measure it against the reference rows, all in one run (BENCHFLAG
 ##@ Change
 .PHONY: fmt
 fmt: $(GO_TOOLS) ## Format the Go code
-	gofumpt -w proto services
+	gofumpt -w proto services deploy
 
 .PHONY: gen
 gen: $(GO_TOOLS) $(BUF) ## Generate Go from the contract
 	cd proto && buf generate
+
+# Generates the publisher's schemas into the folder $(1).
+publish-schemas = set=$$(mktemp); trap 'rm -rf "$$set" "$${new:-}"' EXIT; \
+	(cd proto && buf build --as-file-descriptor-set -o "$$set\#format=binpb"); \
+	go run ./deploy/publish/schema/generate "$$set" $(1)
+
+.PHONY: publish
+publish: $(BUF) ## Generate the publisher's schemas from the contract
+	@$(call publish-schemas,deploy/publish/schema)
 
 .PHONY: tidy
 tidy: ## Tidy every module
@@ -84,9 +93,9 @@ clean: ## Remove what was built; .data stays
 	rm -rf bin
 
 # The parts of check, each of which can be run alone.
-.PHONY: check-format check-vet check-gen check-contract check-modules check-rules
+.PHONY: check-format check-vet check-gen check-publish check-contract check-modules check-rules
 check-format: $(GO_TOOLS)
-	@files=$$(gofumpt -l proto services); [[ -z $$files ]] || { echo "not formatted; run make fmt:" >&2; echo "$$files" >&2; exit 1; }
+	@files=$$(gofumpt -l proto services deploy); [[ -z $$files ]] || { echo "not formatted; run make fmt:" >&2; echo "$$files" >&2; exit 1; }
 
 check-vet: $(GO_TOOLS)
 	go vet work
@@ -96,6 +105,11 @@ check-gen: $(GO_TOOLS) $(BUF)
 	@new=$$(mktemp -d); trap 'rm -rf "$$new"' EXIT; \
 	(cd proto && buf generate -o "$$new"); \
 	diff -r "$$new/gen" proto/gen || { echo "proto/gen is not what the contract generates: run make gen" >&2; exit 1; }
+
+check-publish: $(BUF)
+	@new=$$(mktemp -d); $(call publish-schemas,"$$new"); \
+	for file in "$$new"/*; do cmp -s "$$file" "deploy/publish/schema/$${file##*/}" || \
+	{ echo "deploy/publish/schema/$${file##*/} is not what the contract generates: run make publish" >&2; exit 1; }; done
 
 check-contract: $(BUF)
 	cd proto && buf lint

@@ -16,6 +16,7 @@ import (
 
 	accessv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/access/v1"
 	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
+	directoryv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/directory/v1"
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
@@ -27,9 +28,12 @@ func contract() []protoreflect.FileDescriptor {
 	return []protoreflect.FileDescriptor{
 		accessv1.File_touchstone_access_v1_access_proto,
 		adminv1.File_touchstone_admin_v1_admin_proto,
+		directoryv1.File_touchstone_directory_v1_directory_proto,
 		factv1.File_touchstone_fact_v1_fact_proto,
 		factv1.File_touchstone_fact_v1_recorded_proto,
 		ingestv1.File_touchstone_ingest_v1_ingest_proto,
+		ingestv1.File_touchstone_ingest_v1_native_proto,
+		ingestv1.File_touchstone_ingest_v1_person_proto,
 		mapv1.File_touchstone_map_v1_map_proto,
 		scorev1.File_touchstone_score_v1_score_proto,
 	}
