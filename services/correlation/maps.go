@@ -58,7 +58,12 @@ func (c *countings) of(ctx context.Context, org string) (*state.Counting, error)
 		c.resolutions[org], c.versions[org] = next, m.Version
 		res = next
 	}
-	out := &state.Counting{Zone: m.Zone, Attributes: map[string]bool{}, Resolution: res}
+	return countingOf(m, res), nil
+}
+
+// countingOf returns the counting part of a map.
+func countingOf(m *expmap.Map, resolution map[string]int64) *state.Counting {
+	out := &state.Counting{Zone: m.Zone, Attributes: map[string]bool{}, Resolution: resolution}
 	for _, b := range m.Breakdowns {
 		switch b.Kind {
 		case expmap.Channel:
@@ -69,7 +74,13 @@ func (c *countings) of(ctx context.Context, org string) (*state.Counting, error)
 			out.Attributes[b.Attribute] = true
 		}
 	}
-	return out, nil
+	for _, l := range m.LinkedInOrder() {
+		out.Linked = append(out.Linked, state.Linked{
+			ID: l.ID, Base: expmap.LinkedBase(l.ID), Journey: l.Kind == mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME, Topic: l.Topic,
+			Touchpoints: l.Touchpoints, Except: l.Except, First: l.First, Last: l.Last, Longest: l.Longest,
+		})
+	}
+	return out
 }
 
 func declare(into map[string]int64, m *mapv1.Map) {
@@ -78,6 +89,9 @@ func declare(into map[string]int64, m *mapv1.Map) {
 	}
 	for _, x := range m.GetQuestions() {
 		into[x.GetId()] = 1
+	}
+	for _, x := range m.GetLinkedMetrics() {
+		into[x.GetId()], into[expmap.LinkedBase(x.GetId())] = expmap.LinkedResolution, 1
 	}
 }
 

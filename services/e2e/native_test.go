@@ -71,8 +71,10 @@ func nativeMap(cases []*nativeCase) *mapv1.Map {
 		Touchpoints: []*mapv1.Touchpoint{{Id: "any", Name: "Any", FunctionalOwner: "head", OperationalOwner: "floor"}},
 		Channels:    []*mapv1.Channel{{Id: "voice", Name: "Voice"}},
 		Metrics: []*mapv1.Metric{
-			{Id: "wait", Name: "Wait", Unit: "s", Resolution: 1000}, {Id: "talk", Name: "Talk", Unit: "s", Resolution: 1000},
-			{Id: "hold", Name: "Hold", Unit: "s", Resolution: 1000}, {Id: "transfers", Name: "Transfers", Unit: "transfers", Resolution: 1},
+			{Id: "wait", Name: "Wait", Unit: "s", Resolution: 1000},
+			{Id: "talk", Name: "Talk", Unit: "s", Resolution: 1000},
+			{Id: "hold", Name: "Hold", Unit: "s", Resolution: 1000},
+			{Id: "transfers", Name: "Transfers", Unit: "transfers", Resolution: 1},
 		},
 	}
 	for _, o := range []string{format.Answered, format.Abandoned, format.LeftOther, format.Callback, format.Failed, format.Unterminated} {

@@ -62,6 +62,12 @@ type gateway struct {
 // open starts it. environ are settings, as "TOUCHSTONE_INGEST_PARTITIONS=8".
 func open(t testing.TB, environ ...string) *gateway {
 	t.Helper()
+	return openLogged(t, slog.DiscardHandler, "", environ...)
+}
+
+// openLogged is open with a log, and a collector of traces where an endpoint is given.
+func openLogged(t testing.TB, log slog.Handler, traces string, environ ...string) *gateway {
+	t.Helper()
 	s := &gateway{t: t}
 	s.bus, s.nats = bustest.In(t, t.TempDir())
 	ctx := soon(t)
@@ -70,7 +76,7 @@ func open(t testing.TB, environ ...string) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	telemetry, err := host.NewTelemetry(ctx, "", "test")
+	telemetry, err := host.NewTelemetry(ctx, traces, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +84,7 @@ func open(t testing.TB, environ ...string) *gateway {
 	ready, ended := make(chan host.Addresses, 1), make(chan error, 1)
 	go func() {
 		ended <- host.Run(running, host.Options{
-			GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", DataDir: t.TempDir(), Bus: s.bus, Config: cfg, Log: slog.New(slog.DiscardHandler), Telemetry: telemetry,
+			GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0", DataDir: t.TempDir(), Bus: s.bus, Config: cfg, Log: slog.New(log), Telemetry: telemetry,
 			Ready: func(a host.Addresses) { ready <- a },
 		}, Unit())
 	}()

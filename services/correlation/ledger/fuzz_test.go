@@ -46,7 +46,7 @@ func FuzzChunk(f *testing.F) {
 			t.Fatal(err)
 		}
 		l := New(st, []byte("l"))
-		if l.Load() != nil {
+		if l.Load(nil) != nil {
 			return
 		}
 		for n := range l.Len() {

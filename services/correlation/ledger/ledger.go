@@ -48,8 +48,9 @@ func (l *Ledger) Len() uint64 { return l.n }
 // IndexBytes returns the memory of the index.
 func (l *Ledger) IndexBytes() uint64 { return l.index.bytes() }
 
-// Load fills the index from the store.
-func (l *Ledger) Load() error {
+// Load fills the index from the store. If each is not nil it is called with every entry, in order; the entry is valid only
+// during the call.
+func (l *Ledger) Load(each func(number uint64, entry []byte) error) error {
 	return l.store.Scan(l.prefix, func(k, v []byte) error {
 		if len(k) != len(l.prefix)+8 {
 			return fmt.Errorf("ledger: key of %d bytes", len(k))
@@ -68,6 +69,11 @@ func (l *Ledger) Load() error {
 				return errDamaged
 			}
 			l.index.insert(binary.BigEndian.Uint64(e), binary.BigEndian.Uint64(e[8:]), l.n)
+			if each != nil {
+				if err := each(l.n, e); err != nil {
+					return err
+				}
+			}
 			l.n++
 		}
 		return nil

@@ -69,7 +69,7 @@ func TestAgainstMap(t *testing.T) {
 			case 1:
 				flush()
 				l = New(st, []byte("l"))
-				if err := l.Load(); err != nil {
+				if err := l.Load(nil); err != nil {
 					rt.Fatal(err)
 				}
 			}

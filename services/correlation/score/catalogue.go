@@ -13,6 +13,10 @@ type Spec struct {
 	Metrics, Questions []Measure
 	Outcomes           []string
 	ServiceLevels      []ServiceLevel
+	CxScores           []CxScore
+	// Experience is true when any touchpoint asks about success, effort and emotion.
+	Experience bool
+	Minimums   Minimums
 }
 
 // Catalogue holds every score of one version of a map. It is immutable and safe for concurrent use.
@@ -33,6 +37,7 @@ func NewCatalogue(spec Spec) *Catalogue {
 	for _, o := range spec.Outcomes {
 		c.add(&Definition{
 			ID: "outcome." + o + ".share", Unit: "%", Sentence: outcomeSentence(o), OfInteractions: true, Order: "1" + o,
+			Better:  betterOutcome(o, spec.ServiceLevels),
 			Compute: func(s *cell.Sample) Result { return outcomeShare(o, s) },
 		})
 	}
@@ -40,22 +45,32 @@ func NewCatalogue(spec Spec) *Catalogue {
 		l = l.among(spec.Outcomes)
 		c.add(&Definition{
 			ID: l.ID, Measure: l.Metric.ID, Distribution: true, Unit: "%", Sentence: l.sentence(), OfInteractions: true, Headline: true, Order: "2" + l.ID,
-			Compute: l.compute,
+			Better: 1, Compute: l.compute,
 		})
 	}
 	for _, m := range slices.Concat(spec.Metrics, spec.Questions) {
 		c.heads[m.ID] = m
 		for i, st := range slices.Concat(Statistics(), Shares(m)) {
 			if st.Lacks(m) == "" {
-				c.add(define(m, st, i))
+				c.add(define(m, st, i, spec.Minimums.of(m)))
 			}
+		}
+	}
+	for _, x := range spec.CxScores {
+		if c.byID[x.ID] == nil {
+			c.add(c.cx(x))
+		}
+	}
+	if spec.Experience && c.byID[ExperienceIndex] == nil { // a map may have a score of that name
+		if d := c.experience(); d != nil {
+			c.add(d)
 		}
 	}
 	slices.SortFunc(c.list, func(a, b *Definition) int { return strings.Compare(a.Order, b.Order) })
 	return c
 }
 
-func define(m Measure, st Statistic, i int) *Definition {
+func define(m Measure, st Statistic, i int, minimum int64) *Definition {
 	group := "3"
 	if m.isQuestion() {
 		group = "4"
@@ -63,7 +78,9 @@ func define(m Measure, st Statistic, i int) *Definition {
 	return &Definition{
 		ID: m.ID + "." + st.Name, Measure: m.ID, Distribution: st.Distribution, Unit: st.Unit(m), Sentence: st.Sentence(m), Headline: st.Name == headline(m),
 		Order:   fmt.Sprintf("%s%s.%03d", group, m.ID, i),
-		Compute: func(s *cell.Sample) Result { return st.Compute(m, s) },
+		Better:  st.better(m),
+		Minimum: minimum, Employees: m.Kind == ENPS, answers: m.isQuestion(),
+		Compute: least(minimum, func(s *cell.Sample) Result { return st.Compute(m, s) }),
 	}
 }
 

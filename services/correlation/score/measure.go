@@ -91,6 +91,8 @@ type Measure struct {
 	Unit string
 	// Resolution is the number of values in one unit, 1 or more; 1 for questions.
 	Resolution int64
+	// Better is 1 when higher values of a metric are better, −1 when lower ones are, 0 when the map does not tell.
+	Better int
 	// Min and Max are the ends of a question's scale.
 	Min, Max int64
 	// Options are the declared answers of an Emotion or a Choice.

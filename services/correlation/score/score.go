@@ -26,9 +26,20 @@ type Definition struct {
 	// Order sorts definitions for people: interactions, outcomes, service levels, metrics, questions. It is unique, and
 	// stays comparable when the map changes.
 	Order string
+	// Better is 1 when higher is better, −1 when lower is, 0 when the map does not tell.
+	Better int
+	// Minimum is the fewest cases it is shown with, which Compute sees to; 0 where any will do.
+	Minimum int64
+	// Employees marks scores of employees' answers: for whole days and longer, not watched, and no group of fewer than
+	// Minimum may be worked out from several of them.
+	Employees bool
+	// Composite says how a score is made of others; nil for those computed from a sample.
+	Composite *Composite
 	// Compute returns the score of a sample of what it needs. It changes nothing in the sample and is safe to call
 	// concurrently. It never returns NaN or an infinity: where there is no value, Suppressed says why.
 	Compute func(*cell.Sample) Result
+
+	answers bool // its cases are answers
 }
 
 // Needs says what of the cells Compute needs.
@@ -51,6 +62,8 @@ type Result struct {
 	// Coverage is the share of the scope's interactions that carry what the score needs, 0 to 1; nil where it does not
 	// apply.
 	Coverage *float64
+	// Composed is what a CX score came out of; nil for all others.
+	Composed *Composed
 
 	explain func() Explanation
 }

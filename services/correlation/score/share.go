@@ -80,6 +80,7 @@ func Shares(m Measure) []Statistic {
 	for v := m.Min; v <= m.Max; v++ {
 		all = append(all, Statistic{
 			Name: "share." + whole(v), Lacks: always, Unit: percent, Distribution: true,
+			Better: func(m Measure) int { return betterShare(m, v) },
 			Sentence: func(m Measure) string {
 				answer := whole(v)
 				if label := m.option(v).Label; label != "" {

@@ -16,26 +16,36 @@ type Statistic struct {
 	Distribution bool
 	// Compute computes it.
 	Compute func(Measure, *cell.Sample) Result
+
+	// Better says which way it is better; nil goes by its name.
+	Better func(Measure) int
+}
+
+func (s Statistic) better(m Measure) int {
+	if s.Better != nil {
+		return s.Better(m)
+	}
+	return better(m, s.Name)
 }
 
 // Statistics returns every statistic of a metric or question, in the order in which they are listed. The shares of single
 // answers ("share.<v>") come from Shares: their names depend on the scale.
 func Statistics() []Statistic {
 	return []Statistic{
-		{"nps", onlyNPS, points, npsSentence, true, nps},
-		{"nps_adjusted", onlyNPS, points, npsAdjustedSentence, true, npsAdjusted},
-		{"top2", onlyTop2, percent, top2Sentence, true, top2},
-		{"net_top", onlyFacet, points, netTopSentence, true, netTop},
-		{"net", onlyFeelings, points, netSentence, true, netEmotion},
-		{"mean", onlyOrdered, Measure.unit, meanSentence, false, mean},
-		{"median", onlyOrdered, Measure.unit, percentileSentence("median", 50), true, percentile(50)},
-		{"p10", onlyMetric, Measure.unit, percentileSentence("10th percentile", 10), true, percentile(10)},
-		{"p90", onlyMetric, Measure.unit, percentileSentence("90th percentile", 90), true, percentile(90)},
-		{"p95", onlyMetric, Measure.unit, percentileSentence("95th percentile", 95), true, percentile(95)},
-		{"sd", onlyOrdered, Measure.unit, sdSentence, false, sd},
-		{"spread", onlyMetric, Measure.unit, spreadSentence, true, spread},
-		{"sum", onlyMetric, Measure.unit, sumSentence, false, sum},
-		{"count", always, Measure.cases, countSentence, false, count},
+		{"nps", onlyNPS, points, npsSentence, true, nps, nil},
+		{"nps_adjusted", onlyNPS, points, npsAdjustedSentence, true, npsAdjusted, nil},
+		{"top2", onlyTop2, percent, top2Sentence, true, top2, nil},
+		{"net_top", onlyFacet, points, netTopSentence, true, netTop, nil},
+		{"net", onlyFeelings, points, netSentence, true, netEmotion, nil},
+		{"mean", onlyOrdered, Measure.unit, meanSentence, false, mean, nil},
+		{"median", onlyOrdered, Measure.unit, percentileSentence("median", 50), true, percentile(50), nil},
+		{"p10", onlyMetric, Measure.unit, percentileSentence("10th percentile", 10), true, percentile(10), nil},
+		{"p90", onlyMetric, Measure.unit, percentileSentence("90th percentile", 90), true, percentile(90), nil},
+		{"p95", onlyMetric, Measure.unit, percentileSentence("95th percentile", 95), true, percentile(95), nil},
+		{"sd", onlyOrdered, Measure.unit, sdSentence, false, sd, nil},
+		{"spread", onlyMetric, Measure.unit, spreadSentence, true, spread, nil},
+		{"sum", onlyMetric, Measure.unit, sumSentence, false, sum, nil},
+		{"count", always, Measure.cases, countSentence, false, count, nil},
 	}
 }
 

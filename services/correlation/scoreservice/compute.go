@@ -37,13 +37,19 @@ func (h *hub) compute(all []*series) {
 		}
 		if sr.t.Map != d.m {
 			t, err := d.target(sr.t.Ref, "ref")
+			if err == nil {
+				err = watchable(t.Definition, "ref.score")
+			}
 			if err != nil {
 				found = append(found, news{sr: sr, gone: err})
 				continue
 			}
 			sr.t = t
 		}
-		key := sampleKey{sr.key.organisation, sr.key.scope, cell.Needs{Measure: sr.t.Definition.Measure}, sr.key.window}
+		key := sampleKey{sr.key.organisation, sr.key.scope, "", cell.Needs{Measure: sr.t.Definition.Measure}, sr.key.window}
+		if sr.t.Definition.Composite != nil {
+			key.of = sr.t.Definition.ID
+		}
 		groups[key] = append(groups[key], sr)
 	}
 	for _, group := range groups {
@@ -79,15 +85,27 @@ type scored struct {
 	score *scorev1.Score
 }
 
+// stale reports whether a series must be computed again.
+func (h *hub) stale(sr *series, t *Target, span state.Span) (stale bool) {
+	h.r.view(t.Organisation(), func(v *view) {
+		is := seen{v.generation, v.Epoch(t.Scope), t.Map.Version, span.From, span.To}
+		stale = sr.seen != is || is.epoch == 0
+	})
+	return stale
+}
+
 // group computes the series of one sample that are not up to date.
 func (h *hub) group(group []*series, now time.Time) []scored {
 	t := group[0].t
 	span := state.Live(group[0].key.window, now, t.Map.Zone)
 	var at Moment
-	var sample *cell.Sample
+	var x *taken
 	var stale []*series
 	var is seen
 	needs := t.Definition.Needs()
+	if len(t.places) > placesAView && h.stale(group[0], t, span) {
+		h.r.warm(t, span)
+	}
 	h.r.view(t.Organisation(), func(v *view) {
 		is = seen{v.generation, v.Epoch(t.Scope), t.Map.Version, span.From, span.To}
 		for _, sr := range group {
@@ -97,13 +115,18 @@ func (h *hub) group(group []*series, now time.Time) []scored {
 			}
 		}
 		if len(stale) > 0 {
-			at, sample = v.moment(now), h.r.sample(v, t, needs, span)
+			at = v.moment(now)
+			if t.Definition.Composite != nil {
+				x = h.r.bag(v).take(t, span)
+			} else {
+				x = &taken{sample: h.r.sample(v, t, t.name(), t.Scope, needs, span)}
+			}
 		}
 	})
 	out := make([]scored, len(stale))
 	for i, sr := range stale {
 		sr.seen = is
-		out[i] = scored{sr, sr.t.Score(sample, span, at)}
+		out[i] = scored{sr, sr.t.finish(x, span, at)}
 	}
 	return out
 }

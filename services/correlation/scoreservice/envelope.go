@@ -1,6 +1,7 @@
 package scoreservice
 
 import (
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
@@ -9,16 +10,16 @@ import (
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 )
 
-// Score publishes the target's score of a sample.
+// Score publishes the target's score of a sample; not for composites.
 func (t *Target) Score(s *cell.Sample, span state.Span, at Moment) *scorev1.Score {
-	return t.publish(t.Definition.Compute(s), s, span, at)
+	return t.finish(&taken{sample: s}, span, at)
 }
 
-func (t *Target) publish(r score.Result, s *cell.Sample, span state.Span, at Moment) *scorev1.Score {
+func (t *Target) publish(r score.Result, x *taken, span state.Span, at Moment) *scorev1.Score {
 	p := &scorev1.Score{
 		Ref: t.Ref, Value: r.Value, N: r.N, StandardError: r.SE, Unit: t.Definition.Unit, Suppressed: r.Suppressed,
 		AsOf: timestamppb.New(at.Now), To: timestamppb.New(span.To), Position: at.Position, MapVersion: t.Map.Version,
-		Simulated: s.Simulated > 0, Coverage: r.Coverage,
+		Simulated: x.simulated(), Coverage: r.Coverage, Composite: composite(r.Composed), Goal: t.goal(r.Value, span, at.Now),
 	}
 	if r.Interval != nil {
 		p.Interval = &scorev1.Interval{Low: r.Interval.Low, High: r.Interval.High, Method: r.Interval.Method}
@@ -37,7 +38,17 @@ func sameNumbers(a, b *scorev1.Score) bool {
 	return same(a.Value, b.Value) && a.N == b.N && same(a.StandardError, b.StandardError) && a.Suppressed == b.Suppressed &&
 		a.Unit == b.Unit && a.Simulated == b.Simulated && same(a.Coverage, b.Coverage) &&
 		a.GetInterval().GetLow() == b.GetInterval().GetLow() && a.GetInterval().GetHigh() == b.GetInterval().GetHigh() &&
-		a.GetInterval().GetMethod() == b.GetInterval().GetMethod()
+		a.GetInterval().GetMethod() == b.GetInterval().GetMethod() && sameHalves(a.GetComposite(), b.GetComposite()) &&
+		proto.Equal(a.GetGoal(), b.GetGoal())
+}
+
+// sameHalves reports whether the survey part and the process part are what they were.
+func sameHalves(a, b *scorev1.Composite) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return same(a.Survey, b.Survey) && same(a.Process, b.Process) && a.GetSurveyN() == b.GetSurveyN() && a.GetProcessN() == b.GetProcessN() &&
+		a.GetSurveyCoverage() == b.GetSurveyCoverage() && a.GetProcessCoverage() == b.GetProcessCoverage()
 }
 
 func same(a, b *float64) bool {

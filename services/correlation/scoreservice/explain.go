@@ -3,6 +3,7 @@ package scoreservice
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -28,31 +29,30 @@ func (s *Service) ExplainScore(ctx context.Context, req *scorev1.ExplainScoreReq
 	if err != nil {
 		return nil, err
 	}
+	s.r.warm(t, span)
 	var at Moment
-	var sample *cell.Sample
+	var x *taken
 	var cells []counted
 	s.r.view(t.Organisation(), func(v *view) {
-		at, sample = v.moment(now), s.r.sample(v, t, t.Definition.Needs(), span)
-		v.Cells(t.Scope, t.Definition.Measure, span, func(touchpoint, value, outcome string, tier state.Tier, from time.Time, m *cell.Moments, interactions int64) {
-			if c, ok := t.count(m, interactions); ok {
-				c.touchpoint, c.value, c.outcome, c.tier, c.from = touchpoint, value, outcome, tier, from
-				cells = append(cells, c)
-			}
-		})
+		at, x = v.moment(now), s.r.bag(v).take(t, span)
+		cells = t.cells(v, span)
 	})
-	result := t.Definition.Compute(sample)
+	result := t.result(x, span)
 	why := result.Explain()
 	out := &scorev1.ExplainScoreResponse{
-		Score: t.publish(result, sample, span, at), Definition: t.Definition.Sentence, Formula: why.Formula,
+		Score: t.publish(result, x, span, at), Definition: t.Definition.Sentence, Formula: why.Formula,
+	}
+	if least := t.Definition.Minimum; least > 1 {
+		out.Definition += fmt.Sprintf(" It is shown with %d answers or more; its cells, which hold fewer, are not listed.", least)
 	}
 	for _, q := range why.Quantities {
 		out.Quantities = append(out.Quantities, &scorev1.Quantity{Name: q.Name, Value: q.Value})
 	}
-	if t.Scope.Parts != nil {
+	if t.Scope.Parts != nil && t.Definition.Composite == nil && t.Definition.Minimum <= 1 {
 		out.Quantities = append(out.Quantities, shares(cells)...)
 	}
 	slices.SortStableFunc(cells, func(a, b counted) int {
-		return cmp.Or(a.from.Compare(b.from), cmp.Compare(a.touchpoint, b.touchpoint), cmp.Compare(a.value, b.value), cmp.Compare(a.outcome, b.outcome))
+		return cmp.Or(cmp.Compare(a.order, b.order), a.from.Compare(b.from), cmp.Compare(a.touchpoint, b.touchpoint), cmp.Compare(a.value, b.value), cmp.Compare(a.outcome, b.outcome))
 	})
 	for _, c := range cells[:min(maxCells, len(cells))] {
 		x := &scorev1.Cell{
@@ -81,8 +81,42 @@ func shares(cells []counted) []*scorev1.Quantity {
 	return out
 }
 
+// cells returns what is added up: of composites the cells of each measure, in the order of the parts. Cells of what is shown
+// with a minimum only are not told.
+func (t *Target) cells(v *view, span state.Span) []counted {
+	var out []counted
+	list := func(order int, sc state.Scope, measure string, interactions bool) {
+		v.Cells(sc, measure, span, func(touchpoint, value, outcome string, tier state.Tier, from time.Time, m *cell.Moments, offered int64) {
+			if c, ok := count(m, offered, interactions); ok {
+				c.order, c.touchpoint, c.value, c.outcome, c.tier, c.from = order, touchpoint, value, outcome, tier, from
+				out = append(out, c)
+			}
+		})
+	}
+	c := t.Definition.Composite
+	if c == nil {
+		if t.Definition.Minimum <= 1 {
+			list(0, t.Scope, t.Definition.Measure, t.Definition.OfInteractions)
+		}
+		return out
+	}
+	for _, place := range t.places {
+		seen := map[string]bool{}
+		for i, part := range c.Parts {
+			d := part.Score
+			if place.needs[i] == nil || seen[d.Measure] || d.Minimum > 1 {
+				continue
+			}
+			seen[d.Measure] = true
+			list(slices.Index(c.Measures(), d.Measure), place.cells, d.Measure, d.OfInteractions)
+		}
+	}
+	return out
+}
+
 // counted is what one cell adds to a score.
 type counted struct {
+	order                      int // of its measure
 	touchpoint, value, outcome string
 	tier                       state.Tier
 	from                       time.Time
@@ -92,13 +126,13 @@ type counted struct {
 
 // count returns a cell's part: its interactions, or the values of its measure, published sums included. ok is false when
 // it has none. Moments are read here and not kept: they are the view's.
-func (t *Target) count(m *cell.Moments, interactions int64) (c counted, ok bool) {
+func count(m *cell.Moments, offered int64, interactions bool) (c counted, ok bool) {
 	if m != nil {
 		c.sum, c.squares = m.Sum.Add(m.ObservedSum), m.SumSq
 		c.n = m.N + m.ObservedN
 	}
-	if t.Definition.OfInteractions {
-		c.n = interactions
+	if interactions {
+		c.n = offered
 	}
 	return c, c.n != 0
 }

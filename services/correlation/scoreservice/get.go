@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
-	"github.com/touchstone-cx/touchstone/services/correlation/cell"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
@@ -55,17 +54,21 @@ func (s *Service) BatchGetScores(ctx context.Context, req *scorev1.BatchGetScore
 	if bad != nil {
 		return nil, bad
 	}
+	for i, t := range targets {
+		s.r.warm(t, spans[i])
+	}
 	var at Moment
-	taken := make([]*cell.Sample, len(targets))
+	found := make([]*taken, len(targets))
 	s.r.view(targets[0].Organisation(), func(v *view) {
 		at = v.moment(now)
+		b := s.r.bag(v)
 		for i, t := range targets {
-			taken[i] = s.r.sample(v, t, t.Definition.Needs(), spans[i])
+			found[i] = b.take(t, spans[i])
 		}
 	})
 	out := &scorev1.BatchGetScoresResponse{Scores: make([]*scorev1.Score, len(targets))}
 	for i, t := range targets {
-		out.Scores[i] = t.Score(taken[i], spans[i], at)
+		out.Scores[i] = t.finish(found[i], spans[i], at)
 	}
 	return out, nil
 }

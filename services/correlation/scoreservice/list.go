@@ -5,8 +5,8 @@ import (
 	"time"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
-	"github.com/touchstone-cx/touchstone/services/correlation/cell"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
+	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
 
@@ -76,23 +76,26 @@ func (r *Reader) scoresOf(targets []*Target, now time.Time) ([]*scorev1.Score, e
 	if len(targets) == 0 {
 		return nil, nil
 	}
-	span, err := targets[0].Span(now)
-	if err != nil {
-		return nil, err
-	}
 	var at Moment
-	taken := map[cell.Needs]*cell.Sample{}
+	spans := make([]state.Span, len(targets))
+	for i, t := range targets {
+		var err error
+		if spans[i], err = t.Span(now); err != nil {
+			return nil, err
+		}
+		r.warm(t, spans[i])
+	}
+	found := make([]*taken, len(targets))
 	r.view(targets[0].Organisation(), func(v *view) {
 		at = v.moment(now)
-		for _, t := range targets {
-			if needs := t.Definition.Needs(); taken[needs] == nil {
-				taken[needs] = r.sample(v, t, needs, span)
-			}
+		b := r.bag(v)
+		for i, t := range targets {
+			found[i] = b.take(t, spans[i])
 		}
 	})
 	out := make([]*scorev1.Score, len(targets))
 	for i, t := range targets {
-		out[i] = t.Score(taken[t.Definition.Needs()], span, at)
+		out[i] = t.finish(found[i], spans[i], at)
 	}
 	return out, nil
 }

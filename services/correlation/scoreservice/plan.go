@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
@@ -44,6 +45,11 @@ func (r *Reader) plan(ctx context.Context, f *scorev1.Filter) (*plan, error) {
 		if err != nil {
 			return nil, err
 		}
+		if !strings.HasSuffix(pattern, "*") {
+			if err := fits(found[0], scope{}, p.window, "filter"); err != nil {
+				return nil, err
+			}
+		}
 		p.definitions = append(p.definitions, found...)
 	}
 	if len(f.GetScores()) == 0 {
@@ -53,6 +59,8 @@ func (r *Reader) plan(ctx context.Context, f *scorev1.Filter) (*plan, error) {
 			}
 		}
 	}
+	// Of many scores those that are not shown for the window are left out.
+	p.definitions = slices.DeleteFunc(p.definitions, func(def *score.Definition) bool { return fits(def, scope{}, p.window, "") != nil })
 	slices.SortFunc(p.definitions, func(a, b *score.Definition) int { return cmp.Compare(a.Order, b.Order) })
 	p.definitions = slices.Compact(p.definitions)
 	return p, nil
@@ -128,14 +136,34 @@ func (p *plan) wants(sc state.Scope) bool {
 
 // applies reports whether a definition's measure belongs to a touchpoint of a scope.
 func (p *plan) applies(def *score.Definition, sc scope) bool {
-	return sc.level == ofOrganisation || def.Measure == "" ||
-		slices.ContainsFunc(p.s.touchpoints[sc.level][sc.id], func(id string) bool { return p.measured(def, p.m.Touchpoints[id]) })
+	switch {
+	case def.Employees && !undivided(sc):
+		return false
+	case def.Composite != nil && def.Composite.Pooled:
+		return slices.ContainsFunc(p.s.touchpoints[sc.level][sc.id], p.s.asksAll)
+	case sc.level == ofOrganisation || def.Composite == nil && def.Measure == "":
+		return true
+	}
+	return slices.ContainsFunc(p.s.touchpoints[sc.level][sc.id], func(id string) bool {
+		t := p.m.Touchpoints[id]
+		if def.Composite != nil {
+			return slices.ContainsFunc(def.Composite.Parts, func(x score.Part) bool { return p.measured(x.Score, t) })
+		}
+		return p.measured(def, t)
+	})
 }
 
-func (p *plan) measured(def *score.Definition, t *expmap.Touchpoint) bool {
-	if q := p.m.Questions[def.Measure]; q != nil {
+// measured reports whether what a score is of is measured, or asked about, at a touchpoint.
+func (d declared) measured(def *score.Definition, t *expmap.Touchpoint) bool {
+	if q := d.m.Questions[def.Measure]; q != nil {
 		_, asked := q.Touchpoints[t.ID]
 		return asked
+	}
+	if l := d.m.LinkedOf(def.Measure); l != nil {
+		return l.CountsAt(t.ID)
+	}
+	if def.Measure == "" || !d.s.metrics[def.Measure] {
+		return true
 	}
 	_, measured := t.Metrics[def.Measure]
 	return t.Metrics == nil || measured

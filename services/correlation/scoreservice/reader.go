@@ -7,7 +7,6 @@ import (
 	"time"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
-	"github.com/touchstone-cx/touchstone/services/correlation/cell"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/expmap"
@@ -135,12 +134,11 @@ func (r *Reader) Score(t *Target, now time.Time) (*scorev1.Score, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.warm(t, span)
 	var at Moment
-	var sample *cell.Sample
-	r.view(t.Organisation(), func(v *view) {
-		at, sample = v.moment(now), r.sample(v, t, t.Definition.Needs(), span)
-	})
-	return t.Score(sample, span, at), nil
+	var x *taken
+	r.view(t.Organisation(), func(v *view) { at, x = v.moment(now), r.bag(v).take(t, span) })
+	return t.finish(x, span, at), nil
 }
 
 func indexed(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }

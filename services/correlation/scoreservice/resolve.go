@@ -28,6 +28,9 @@ type Target struct {
 	level level // of what Scope is about
 	id    string
 	field string // of the request, for errors about time
+
+	s      *structure
+	places []place // of composites
 }
 
 // Organisation returns the organisation's id.
@@ -61,16 +64,29 @@ func (d declared) target(ref *scorev1.ScoreRef, field string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := fits(def, name, w, field); err != nil {
+		return nil, err
+	}
 	return d.newTarget(def, name, w, ref.GetFrom(), ref.GetTo(), field), nil
 }
 
 func (d declared) newTarget(def *score.Definition, name scope, w scorev1.Window, from, to *timestamppb.Timestamp, field string) *Target {
-	return &Target{
+	t := &Target{
 		Ref: &scorev1.ScoreRef{
 			Organisation: d.m.Organisation, Score: def.ID, Scope: protoScope(name), Window: w, From: from, To: to,
 		},
-		Definition: def, Map: d.m, Scope: d.s.cells(name), level: name.level, id: name.id, field: field,
+		Definition: def, Map: d.m, Scope: d.s.cells(name), level: name.level, id: name.id, field: field, s: d.s,
 	}
+	if def.Composite != nil {
+		t.places = d.places(def, name)
+		if def.Composite.Pooled {
+			t.Scope.Touchpoint, t.Scope.Touchpoints = "", []string{}
+			if len(t.places) > 0 {
+				t.Scope = t.places[0].cells
+			}
+		}
+	}
+	return t
 }
 
 // windowOf fills in the default window, and refuses what is neither a window nor a stretch of time.
@@ -108,7 +124,11 @@ func (t *Target) Span(now time.Time) (state.Span, error) {
 	if t.Ref.GetTo() != nil {
 		to = t.Ref.GetTo().AsTime()
 	}
-	span, err := state.Between(t.Ref.GetFrom().AsTime(), to, now, t.Map.Zone)
+	from := t.Ref.GetFrom().AsTime()
+	if t.Definition.Employees && from.Before(to) {
+		from, to = wholeDays(from, to, t.Map.Zone)
+	}
+	span, err := state.Between(from, to, now, t.Map.Zone)
 	return span, under(err, t.field)
 }
 

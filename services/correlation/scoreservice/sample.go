@@ -20,6 +20,7 @@ type samples struct {
 type sampleKey struct {
 	organisation string
 	scope        scope
+	of           string // of a composite that takes other cells than its scope's
 	needs        cell.Needs
 	window       scorev1.Window
 }
@@ -33,20 +34,20 @@ type sampled struct {
 // maxSamples bounds the memory: a sample takes a few kilobytes.
 const maxSamples = 8192
 
-// sample adds up the cells of a target in a view, unless that was done before.
-func (r *Reader) sample(v *view, t *Target, needs cell.Needs, span state.Span) *cell.Sample {
-	epoch := v.Epoch(t.Scope)
+// sample adds up the cells of a target's scope, or of one of its places, in a view, unless that was done before.
+func (r *Reader) sample(v *view, t *Target, name scope, cells state.Scope, needs cell.Needs, span state.Span) *cell.Sample {
+	epoch := v.Epoch(cells)
 	if !t.live() || epoch == 0 { // 0: not changed since the cells were loaded, which may have been more than once
-		return v.Sample(t.Scope, needs, span)
+		return v.Sample(cells, needs, span)
 	}
-	key := sampleKey{t.Organisation(), t.name(), needs, t.Ref.GetWindow()}
+	key := sampleKey{t.Organisation(), name, t.pooled(), needs, t.Ref.GetWindow()}
 	r.samples.mu.Lock()
 	s, ok := r.samples.byKey[key]
 	r.samples.mu.Unlock()
 	if ok && s.generation == v.generation && s.epoch == epoch && s.version == t.Map.Version && s.from.Equal(span.From) && s.to.Equal(span.To) {
 		return s.sample
 	}
-	s = sampled{v.generation, epoch, t.Map.Version, span.From, span.To, v.Sample(t.Scope, needs, span)}
+	s = sampled{v.generation, epoch, t.Map.Version, span.From, span.To, v.Sample(cells, needs, span)}
 	r.samples.mu.Lock()
 	defer r.samples.mu.Unlock()
 	if len(r.samples.byKey) >= maxSamples && !ok {

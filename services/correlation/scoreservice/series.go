@@ -3,10 +3,12 @@ package scoreservice
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+	"github.com/touchstone-cx/touchstone/services/correlation/score"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
@@ -33,7 +35,13 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 			return &scorev1.GetSeriesResponse{}, nil
 		}
 	}
-	steps, err := state.Steps(req.GetStep(), span, now, t.Map.Zone)
+	step := req.GetStep()
+	if t.Definition.Employees {
+		if step, err = dayStep(step); err != nil {
+			return nil, err
+		}
+	}
+	steps, err := state.Steps(step, span, now, t.Map.Zone)
 	if err != nil {
 		return nil, err
 	}
@@ -44,22 +52,25 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 		return nil, fault.Field("step", fmt.Sprintf("That makes %d steps; at most 2,000 are sent.", len(steps)), "Ask for longer steps or a shorter window.")
 	}
 	out := &scorev1.GetSeriesResponse{Scores: make([]*scorev1.Score, 0, len(steps))}
+	inView := max(1, stepsAView/max(1, len(t.places)))
 	for len(steps) > 0 {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		some := steps[:min(stepsAView, len(steps))]
+		some := steps[:min(inView, len(steps))]
 		steps = steps[len(some):]
 		var at Moment
-		taken := make([]*cell.Sample, len(some))
+		found := make([]*taken, len(some))
 		s.r.view(t.Organisation(), func(v *view) {
 			at = v.moment(now)
+			b := s.r.bag(v)
+			b.remember = false
 			for i, step := range some {
-				taken[i] = v.Sample(t.Scope, t.Definition.Needs(), step)
+				found[i] = b.take(t, step)
 			}
 		})
 		for i, step := range some {
-			out.Scores = append(out.Scores, t.Score(taken[i], step, at))
+			out.Scores = append(out.Scores, t.finish(found[i], step, at))
 		}
 	}
 	return out, nil
@@ -68,12 +79,19 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 // oldest returns the start of a target's oldest cell in a span; the zero time when it has none.
 func (r *Reader) oldest(t *Target, span state.Span) time.Time {
 	var first time.Time
+	measures, any := []string{t.Definition.Measure}, t.Definition.OfInteractions
+	if c := t.Definition.Composite; c != nil {
+		measures = c.Measures()
+		any = slices.ContainsFunc(c.Parts, func(p score.Part) bool { return p.Score.OfInteractions })
+	}
 	r.view(t.Organisation(), func(v *view) {
-		v.Cells(t.Scope, t.Definition.Measure, span, func(_, _, _ string, _ state.Tier, from time.Time, m *cell.Moments, _ int64) {
-			if (t.Definition.OfInteractions || m != nil) && (first.IsZero() || from.Before(first)) {
-				first = from
-			}
-		})
+		for _, measure := range measures {
+			v.Cells(t.Scope, measure, span, func(_, _, _ string, _ state.Tier, from time.Time, m *cell.Moments, _ int64) {
+				if (any || m != nil) && (first.IsZero() || from.Before(first)) {
+					first = from
+				}
+			})
+		}
 	})
 	return first
 }

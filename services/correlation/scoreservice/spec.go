@@ -15,6 +15,15 @@ func Spec(m *expmap.Map) score.Spec {
 		metrics[x.ID] = x
 		s.Metrics = append(s.Metrics, x)
 	}
+	for _, p := range m.Proto.GetLinkedMetrics() {
+		cases := "contacts"
+		if p.GetKind() == mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME {
+			cases = "journeys"
+		}
+		s.Metrics = append(s.Metrics,
+			score.Measure{ID: p.GetId(), Kind: score.Metric, Unit: "h", Resolution: expmap.LinkedResolution},
+			score.Measure{ID: expmap.LinkedBase(p.GetId()), Kind: score.Metric, Unit: cases, Resolution: 1})
+	}
 	for _, p := range m.Proto.GetQuestions() {
 		q := score.Measure{
 			ID: p.GetId(), Kind: kindOf(p.GetKind()), Resolution: 1, Min: int64(p.GetScaleMin()), Max: int64(p.GetScaleMax()),
@@ -35,6 +44,7 @@ func Spec(m *expmap.Map) score.Spec {
 			Abandons: abandonsOf(p.GetAbandons()), Abandoned: p.GetAbandoned(), Short: p.GetShort(), LeftOther: p.GetLeftOther(),
 		})
 	}
+	judged(m, &s)
 	return s
 }
 

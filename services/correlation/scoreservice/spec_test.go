@@ -12,7 +12,10 @@ import (
 // TestSpecTakesWhatTheMapDeclares: every value of the contract's enumerations has its own meaning for scores.
 func TestSpecTakesWhatTheMapDeclares(t *testing.T) {
 	p := &mapv1.Map{
-		Metrics:  []*mapv1.Metric{{Id: "wait", Unit: "s", Resolution: 1000}},
+		Metrics: []*mapv1.Metric{{Id: "wait", Unit: "s", Resolution: 1000}},
+		LinkedMetrics: []*mapv1.LinkedMetric{
+			{Id: "repeat", Kind: mapv1.LinkedKind_LINKED_KIND_NEXT_CONTACT}, {Id: "moved", Kind: mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME},
+		},
 		Outcomes: []*mapv1.Outcome{{Id: "answered"}, {Id: "abandoned"}, {Id: "left"}},
 		Questions: []*mapv1.Question{
 			{Id: "felt", Kind: mapv1.QuestionKind_QUESTION_KIND_EMOTION, ScaleMin: 1, ScaleMax: 3, Choices: []*mapv1.Choice{
@@ -28,7 +31,13 @@ func TestSpecTakesWhatTheMapDeclares(t *testing.T) {
 	}
 	wait := score.Measure{ID: "wait", Unit: "s", Resolution: 1000}
 	want := score.Spec{
-		Metrics:  []score.Measure{wait},
+		Metrics: []score.Measure{
+			wait,
+			{ID: "repeat", Unit: "h", Resolution: 3600},
+			{ID: "repeat_base", Unit: "contacts", Resolution: 1},
+			{ID: "moved", Unit: "h", Resolution: 3600},
+			{ID: "moved_base", Unit: "journeys", Resolution: 1},
+		},
 		Outcomes: []string{"answered", "abandoned", "left"},
 		Questions: []score.Measure{{ID: "felt", Kind: score.Emotion, Resolution: 1, Min: 1, Max: 3, Options: []score.Option{
 			{Value: 1, Label: "angry", Feeling: score.Negative}, {Value: 2, Label: "calm"}, {Value: 3, Label: "glad", Feeling: score.Positive},

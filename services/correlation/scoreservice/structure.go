@@ -18,6 +18,8 @@ type structure struct {
 	groups      map[string][]scope          // by touchpoint: the stage and the journey it belongs to
 	below       map[string][]placed         // by unit
 	above       map[string][]string         // by team: the units it was ever placed in
+	asksAll     func(touchpoint string) bool
+	metrics     map[string]bool // those that touchpoints declare; what is linked to them is known at every touchpoint
 
 	mu    sync.Mutex
 	parts map[string][]state.Part // by unit, of those that were asked for
@@ -31,8 +33,12 @@ type placed struct {
 
 func newStructure(m *expmap.Map) *structure {
 	s := &structure{
-		touchpoints: [levels]map[string][]string{ofJourney: {}, ofStage: {}, ofTouchpoint: {}}, groups: map[string][]scope{},
+		touchpoints: [levels]map[string][]string{ofOrganisation: {}, ofJourney: {}, ofStage: {}, ofTouchpoint: {}}, groups: map[string][]scope{},
 		below: map[string][]placed{}, above: map[string][]string{}, parts: map[string][]state.Part{},
+		asksAll: asksAll(m), metrics: map[string]bool{},
+	}
+	for _, x := range m.Proto.GetMetrics() {
+		s.metrics[x.GetId()] = true
 	}
 	journeys := map[string][]string{} // by stage
 	for _, x := range m.Proto.GetStages() {
@@ -53,6 +59,7 @@ func newStructure(m *expmap.Map) *structure {
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.Touchpoints)) {
 		s.touchpoints[ofTouchpoint][id] = []string{id}
+		s.touchpoints[ofOrganisation][""] = append(s.touchpoints[ofOrganisation][""], id)
 		stage := m.Touchpoints[id].Proto.GetStage()
 		put(ofStage, stage, id)
 		for _, j := range journeys[stage] {

@@ -3,6 +3,7 @@ package scoreservice
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -44,7 +45,7 @@ func (s *Service) newWatch(ctx context.Context, req *scorev1.WatchScoresRequest)
 		if w.filter.GetFrom() != nil || w.filter.GetTo() != nil {
 			return nil, notLive("filter")
 		}
-		p, err := s.r.plan(ctx, w.filter)
+		p, err := s.r.watched(ctx, w.filter)
 		if err != nil {
 			return nil, err
 		}
@@ -101,6 +102,9 @@ func (s *Service) named(ctx context.Context, req *scorev1.WatchScoresRequest) ([
 		if !t.live() {
 			return nil, notLive(field)
 		}
+		if err := watchable(t.Definition, field+".score"); err != nil {
+			return nil, err
+		}
 		if key := t.key(); !seen[key] {
 			seen[key] = true
 			out = append(out, t)
@@ -113,10 +117,27 @@ func notLive(field string) error {
 	return fault.Field(field+".from", "Only live windows can be watched.", "Give a window instead of from and to, or use GetSeries.")
 }
 
+// watched resolves a filter to watch. Of many scores those that are not watched are left out.
+func (r *Reader) watched(ctx context.Context, f *scorev1.Filter) (*plan, error) {
+	p, err := r.plan(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range f.GetScores() {
+		if d := p.c.Lookup(id); d != nil {
+			if err := watchable(d, indexed("filter.scores", i)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	p.definitions = slices.DeleteFunc(p.definitions, func(d *score.Definition) bool { return d.Employees })
+	return p, nil
+}
+
 // choose selects what the filter selects now. It reports whether anything was watched before that no longer is.
 func (w *watch) choose() (removed bool, err error) {
 	w.shape = w.s.hub.shapeNow()
-	p, err := w.s.r.plan(w.ctx, w.filter)
+	p, err := w.s.r.watched(w.ctx, w.filter)
 	if err != nil {
 		return false, err
 	}

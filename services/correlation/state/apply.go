@@ -222,7 +222,7 @@ func (s *State) fill(o *org, e *entry, r *wire.Recorded, hi, lo, position uint64
 	*e = entry{
 		hi: hi, lo: lo, kind: r.Kind, version: r.Version, digest: r.Digest,
 		position: position, index: index, first: position, firstIdx: index, org: o.sym,
-		attributes: e.attributes[:0], metrics: e.metrics[:0], answers: e.answers[:0],
+		attributes: e.attributes[:0], metrics: e.metrics[:0], answers: e.answers[:0], topics: e.topics[:0],
 	}
 	e.set(flagContent, r.Content)
 	e.set(flagHistory, r.History)
@@ -245,6 +245,9 @@ func (s *State) fill(o *org, e *entry, r *wire.Recorded, hi, lo, position uint64
 		}
 		for _, m := range r.Metrics {
 			e.metrics = append(e.metrics, value{s.symbols.of(m.Metric), m.Value})
+		}
+		if o.links != nil {
+			s.identify(o.links, e, r)
 		}
 	case factv1.Kind_KIND_ANSWER:
 		e.question, e.value = s.symbols.of(r.Question), r.Value

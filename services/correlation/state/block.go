@@ -169,6 +169,24 @@ func (r *blockReader) int128() cell.Int128 {
 	return x
 }
 
+// bytes reads n bytes; nil when there are fewer.
+func (r *blockReader) bytes(n int) []byte {
+	if len(r.b) < n {
+		r.b, r.err = nil, errBlock
+		return nil
+	}
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *blockReader) uint64() uint64 {
+	if b := r.bytes(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
 // moments adds an encoded measure's moments to m; m nil passes them by.
 func (r *blockReader) moments(m *cell.Moments) {
 	n, sum, sumSq, on, osum := r.int(), r.int128(), r.int128(), r.int(), r.int128()

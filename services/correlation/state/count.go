@@ -51,6 +51,9 @@ func (s *State) countInteraction(o *org, e *entry, k int64) {
 	}
 	o.newest = max(o.newest, e.at)
 	s.take(o, contextOf(e), x)
+	if o.links != nil && e.has(flagCustomer) {
+		s.link(o, e, k)
+	}
 }
 
 // take takes in a contribution in the making, and keeps it for the store.

@@ -26,6 +26,9 @@ type entry struct {
 	attributes                         []uint32 // symbols of "key=value"
 	metrics                            []value
 	answers                            []uint64 // numbers of the answers about this interaction
+	customer                           [16]byte // keyed hash; only where linked metrics are counted, as the next two
+	contact                            uint64   // hash of the contact's; of the fact's identity where it names none
+	topics                             []uint32 // symbols of "key=value" of attributes that are topics and no breakdown
 	question                           uint32
 	value                              int64
 	about                              uint64 // number + 1 of the interaction asked about
@@ -46,6 +49,7 @@ const (
 	flagHistory                 // its version came as history
 	flagConflict                // another content with an equal version was seen
 	flagUncountable             // names a measure that no map declares
+	flagCustomer                // of a customer whom linked metrics follow
 )
 
 func (e *entry) has(flag uint8) bool { return e.flags&flag != 0 }
@@ -103,6 +107,14 @@ func (e *entry) append(b []byte) []byte {
 			b = binary.AppendUvarint(b, uint64(m.measure))
 			b = binary.AppendVarint(b, m.v)
 		}
+		if e.has(flagCustomer) {
+			b = append(b, e.customer[:]...)
+			b = binary.BigEndian.AppendUint64(b, e.contact)
+			b = binary.AppendUvarint(b, uint64(len(e.topics)))
+			for _, t := range e.topics {
+				b = binary.AppendUvarint(b, uint64(t))
+			}
+		}
 	case factv1.Kind_KIND_ANSWER:
 		b = binary.AppendUvarint(b, uint64(e.question))
 		b = binary.AppendVarint(b, e.value)
@@ -121,7 +133,7 @@ func (e *entry) decode(b []byte) error {
 	if len(b) < 34 {
 		return errEntry
 	}
-	*e = entry{attributes: e.attributes[:0], metrics: e.metrics[:0], answers: e.answers[:0]}
+	*e = entry{attributes: e.attributes[:0], metrics: e.metrics[:0], answers: e.answers[:0], topics: e.topics[:0]}
 	e.hi, e.lo = identityOf(b)
 	e.kind, e.flags = factv1.Kind(b[16]), b[17]
 	copy(e.digest[:], b[18:34])
@@ -152,6 +164,13 @@ func (e *entry) decode(b []byte) error {
 			}
 			for n := r.uint(); n > 0 && r.err == nil; n-- {
 				e.metrics = append(e.metrics, value{uint32(r.uint()), r.int()})
+			}
+			if e.has(flagCustomer) {
+				copy(e.customer[:], r.bytes(16))
+				e.contact = r.uint64()
+				for n := r.uint(); n > 0 && r.err == nil; n-- {
+					e.topics = append(e.topics, uint32(r.uint()))
+				}
 			}
 		case factv1.Kind_KIND_ANSWER:
 			e.question, e.value = uint32(r.uint()), r.int()

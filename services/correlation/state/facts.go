@@ -32,7 +32,7 @@ type Fact struct {
 	Team       string
 	Outcome    string
 	Attributes []string         // "key=value"
-	Values     map[string]int64 // metric or question → value, in its resolution
+	Values     map[string]int64 // metric, question or linked metric → value, in its resolution
 	Sum        int64            // of an observation
 	N          uint64           // of an observation
 	Measure    string           // of an observation
@@ -147,6 +147,7 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 		for _, m := range e.metrics {
 			f.Values[name(m.measure)] = m.v
 		}
+		v.linkedValues(f, e)
 	case factv1.Kind_KIND_ANSWER:
 		f.Values[name(e.question)] = e.value
 		var interaction *entry
@@ -214,6 +215,7 @@ func (f *Fact) has(breakdown, of string) bool {
 // Without is Sample as it would be if a fact had never been recorded, its answers' places aside.
 func (v *View) Without(f *Fact, sc Scope, measure string, span Span) *cell.Sample {
 	s := v.Sample(sc, cell.Needs{Measure: measure, Distribution: true}, span)
+	v.unlink(f, sc, measure, span, s)
 	if !v.In(f, sc, span) {
 		return s
 	}

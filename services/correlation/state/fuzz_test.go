@@ -25,10 +25,10 @@ const mostMemory = 64 << 20
 // stored is what a state of a few hundred facts leaves in its store, key by key.
 func stored(t interface{ Fatal(...any) }) (pairs []fold.Pair, at fold.Position) {
 	r := rand.New(rand.NewPCG(7, 7))
-	l := begin(t)
+	l := beginBy(t, following)
 	for range 20 {
 		for range 20 {
-			l.apply(random(r, 60))
+			l.apply(random(r, 60), visit(r, 200))
 		}
 		l.flush()
 	}
@@ -210,14 +210,14 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&before)
-		l := &life{t: t, st: st, s: New(counting, func() time.Time { return now })}
+		l := &life{t: t, st: st, maps: following, s: New(following, func() time.Time { return now })}
 		if l.s.Load(st) == nil {
 			// A reader of damaged cells is told; it need not be the loader.
 			if _, err := l.s.Digest(now); err == nil {
 				l.seq = at.Sequence
 				r := rand.New(rand.NewPCG(8, 8))
 				for range 5 {
-					l.applied(random(r, 60))
+					l.applied(random(r, 60), visit(r, 200))
 				}
 			}
 		}

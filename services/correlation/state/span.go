@@ -41,6 +41,26 @@ type Span struct {
 	Pieces   []Piece
 }
 
+// Split cuts a span at a time in zone: young is from the bucket on that holds the time, old all that lies before it. The two
+// add up to the span.
+func (s Span) Split(at time.Time, zone *time.Location) (old, young Span) {
+	old, young = Span{From: s.From, To: s.From}, Span{From: s.To, To: s.To}
+	for _, p := range s.Pieces {
+		cut := min(max(bucketOf(p.Tier, at, zone), p.From), p.To)
+		if p.From < cut {
+			old.Pieces = append(old.Pieces, Piece{p.Tier, p.From, cut})
+			old.To = bucketStart(p.Tier, cut, zone)
+		}
+		if cut < p.To {
+			if len(young.Pieces) == 0 {
+				young.From = bucketStart(p.Tier, cut, zone)
+			}
+			young.Pieces = append(young.Pieces, Piece{p.Tier, cut, p.To})
+		}
+	}
+	return old, young
+}
+
 // horizon returns the first bucket that a tier holds as of now.
 func horizon(t Tier, now time.Time) int64 {
 	switch t {

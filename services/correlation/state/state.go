@@ -24,7 +24,8 @@ type Counting struct {
 	Channel    bool             // keep the breakdown by channel
 	Team       bool             // keep the breakdown by team
 	Attributes map[string]bool  // keep the breakdown by these attributes
-	Resolution map[string]int64 // of every metric and question (1) that any version of the map declares
+	Resolution map[string]int64 // of every metric, question (1) and linked metric that any version of the map declares
+	Linked     []Linked         // metrics that follow customers
 }
 
 // String tells two counting parts apart that give different cells.
@@ -38,6 +39,9 @@ func (c *Counting) String() string {
 	}
 	for _, a := range slices.Sorted(maps.Keys(c.Attributes)) {
 		s += " attribute:" + a
+	}
+	for i := range c.Linked {
+		s += " linked:" + c.Linked[i].String()
 	}
 	return s
 }
@@ -142,6 +146,7 @@ type org struct {
 	newest      int64
 	epoch       uint64
 	days        dayCache
+	links       *links // nil where nothing follows customers
 }
 
 type touchpoint struct {
@@ -236,6 +241,9 @@ func (s *State) Load(st fold.Store) error {
 				return err
 			}
 			o.newest, o.counted = ms, m.Counting[name]
+			if o.counted != o.counting.String() {
+				o.links = nil // what these cells lack cannot be followed: they are to be counted again
+			}
 		}
 	}
 	// Contents loaded are new contents: nothing remembered by an epoch of before may be taken for them.
@@ -264,7 +272,7 @@ func (s *State) Load(st fold.Store) error {
 			}
 		}
 	}
-	if err := s.ledger.Load(); err != nil {
+	if err := s.loadLedger(); err != nil {
 		return err
 	}
 	s.announce()
@@ -333,6 +341,7 @@ func (s *State) org(sym uint32) (*org, error) {
 		return nil, fmt.Errorf("organisation %q has no map", name)
 	}
 	o := &org{name: name, sym: sym, counting: c, counted: c.String(), touchpoints: map[uint32]*touchpoint{}, measures: map[uint32]*cell.Bins{}}
+	o.links = s.newLinks(c)
 	s.orgs[sym], s.orgNames[name] = o, o
 	return o, nil
 }

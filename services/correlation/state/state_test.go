@@ -39,23 +39,26 @@ func counting(string) (*Counting, error) {
 type life struct {
 	t     interface{ Fatal(...any) }
 	st    fold.Store
+	maps  Maps
 	s     *State
 	seq   uint64
 	write fold.Write
 }
 
-func begin(t interface{ Fatal(...any) }) *life {
+func begin(t interface{ Fatal(...any) }) *life { return beginBy(t, counting) }
+
+func beginBy(t interface{ Fatal(...any) }, maps Maps) *life {
 	st, err := memstore.New().Open("x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &life{t: t, st: st}
+	l := &life{t: t, st: st, maps: maps}
 	l.restart()
 	return l
 }
 
 func (l *life) restart() {
-	l.s = New(counting, func() time.Time { return now })
+	l.s = New(l.maps, func() time.Time { return now })
 	if err := l.s.Load(l.st); err != nil {
 		l.t.Fatal(err)
 	}
@@ -170,6 +173,10 @@ func random(r *rand.Rand, n int) *factv1.RecordedFact {
 // play applies deliveries in a shuffled order, some twice and three times, in batches of any size, with flushes and
 // restarts anywhere.
 func play(t interface{ Fatal(...any) }, r *rand.Rand, facts []*factv1.RecordedFact) *life {
+	return playBy(t, counting, r, facts)
+}
+
+func playBy(t interface{ Fatal(...any) }, maps Maps, r *rand.Rand, facts []*factv1.RecordedFact) *life {
 	var all []*factv1.RecordedFact
 	for _, f := range facts {
 		for range 1 + r.IntN(3) {
@@ -177,7 +184,7 @@ func play(t interface{ Fatal(...any) }, r *rand.Rand, facts []*factv1.RecordedFa
 		}
 	}
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	l := begin(t)
+	l := beginBy(t, maps)
 	var unflushed [][]*factv1.RecordedFact
 	for len(all) > 0 {
 		n := min(len(all), 1+r.IntN(20))

@@ -123,8 +123,8 @@ func (r *Registry) settled(ctx context.Context, seq uint64) error {
 	return nil
 }
 
-// contradictions compares m with the current version, and with all before it when m declares a metric or question that the
-// current one does not: a thing that was removed may not come back as another.
+// contradictions compares m with the current version, and with all before it when m declares a metric, question or
+// linked metric that the current one does not: a thing that was removed may not come back as another.
 func (r *Registry) contradictions(ctx context.Context, head stored, m *Map) ([]*mapv1.Problem, error) {
 	if head.version == nil {
 		return nil, nil
@@ -156,6 +156,11 @@ func addsMeasures(old, new *Map) bool {
 	}
 	for id := range new.Questions {
 		if _, ok := old.Questions[id]; !ok {
+			return true
+		}
+	}
+	for id := range new.Linked {
+		if old.Linked[id] == nil {
 			return true
 		}
 	}

@@ -13,7 +13,7 @@ type checker struct {
 	problems []*mapv1.Problem
 	// Where each id was declared first, by kind of thing.
 	touchpoints, channels, teams, metrics, outcomes, questions, attributes, levels map[string]int
-	roles, journeys, pairings, segments, cxScores, calendars, actionRules          map[string]int
+	roles, journeys, pairings, segments, cxScores, calendars, actionRules, linked  map[string]int
 	// The declared stages; where none is declared, those that touchpoints name.
 	stages map[string]int
 	places places
@@ -42,6 +42,7 @@ func check(p *mapv1.Map) []*mapv1.Problem {
 	each("service_levels", p.GetServiceLevels(), c.level)
 	c.owner("programme_owner", p.GetProgrammeOwner())
 	c.journeysAndStages()
+	each("linked_metrics", p.GetLinkedMetrics(), c.linkedMetric)
 	each("pairings", p.GetPairings(), c.pairing)
 	c.sameClaims()
 	each("segments", p.GetSegments(), c.segment)
@@ -49,6 +50,7 @@ func check(p *mapv1.Map) []*mapv1.Problem {
 	c.sameTargets()
 	each("cx_scores", p.GetCxScores(), c.cxScore)
 	each("calendars", p.GetCalendars(), c.calendar)
+	c.minimums(p.GetMinimums())
 	c.party(p.GetParty())
 	each("action_rules", p.GetActionRules(), c.actionRule)
 	each("feeds", p.GetFeeds(), c.feed)
@@ -74,6 +76,7 @@ func (c *checker) declareAll() {
 	c.segments = declare(c, "segments", "segment", p.GetSegments())
 	c.cxScores = declare(c, "cx_scores", "CX score", p.GetCxScores())
 	c.calendars = declare(c, "calendars", "calendar", p.GetCalendars())
+	c.linked = declare(c, "linked_metrics", "linked metric", p.GetLinkedMetrics())
 	c.actionRules = declare(c, "action_rules", "action rule", p.GetActionRules())
 	if len(p.GetStages()) == 0 {
 		for i, t := range p.GetTouchpoints() {

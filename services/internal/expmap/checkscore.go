@@ -21,7 +21,7 @@ func (c *checker) scoreNames() {
 	take := func(field, id string) {
 		if by, taken := used[id]; taken {
 			c.add(field, fmt.Sprintf("The id %q is already %s.", id, by),
-				"Give it another id: metrics, questions, service levels and CX scores share their names with scores.")
+				"Give it another id: metrics, linked metrics, questions, service levels and CX scores share their names with scores.")
 		}
 	}
 	for i, m := range p.GetMetrics() {
@@ -39,6 +39,16 @@ func (c *checker) scoreNames() {
 	for i, s := range p.GetCxScores() {
 		take(fmt.Sprintf("cx_scores[%d].id", i), s.GetId())
 	}
+	note(used, c.cxScores, "a CX score")
+	for i, l := range p.GetLinkedMetrics() {
+		take(fmt.Sprintf("linked_metrics[%d].id", i), l.GetId())
+		if by, taken := used[LinkedBase(l.GetId())]; taken {
+			c.add(fmt.Sprintf("linked_metrics[%d].id", i), fmt.Sprintf("The id %q, by which its cases are counted, is already %s.", LinkedBase(l.GetId()), by), "Give one of the two another id.")
+		}
+		if _, twice := c.linked[LinkedBase(l.GetId())]; twice {
+			c.add(fmt.Sprintf("linked_metrics[%d].id", i), fmt.Sprintf("The id %q, by which its cases are counted, is already a linked metric.", LinkedBase(l.GetId())), "Give one of the two another id.")
+		}
+	}
 }
 
 func note(used map[string]string, declared map[string]int, as string) {
@@ -55,7 +65,7 @@ func (c *checker) score(at, id string) string {
 	case id == "":
 		c.unknown(at, "score", id, nil)
 		return ""
-	case has(c.metrics, head) || has(c.questions, head) || head == headInteractions:
+	case has(c.metrics, head) || has(c.questions, head) || c.isLinked(head) || head == headInteractions:
 		if rest == "" {
 			example := "mean"
 			if head == headInteractions {
@@ -97,10 +107,11 @@ func (c *checker) existsAt(head, touchpoint string) bool {
 type places struct {
 	asked   map[string]map[string]struct{} // touchpoints by question
 	metrics map[string]string              // metric by the id of a metric or service level
+	linked  map[string]*Linked             // by the id of a linked metric and of its cases
 }
 
 func newPlaces(p *mapv1.Map) places {
-	x := places{asked: map[string]map[string]struct{}{}, metrics: map[string]string{}}
+	x := places{asked: map[string]map[string]struct{}{}, metrics: map[string]string{}, linked: map[string]*Linked{}}
 	for _, q := range p.GetQuestions() {
 		x.asked[q.GetId()] = set(q.GetTouchpoints())
 	}
@@ -109,6 +120,9 @@ func newPlaces(p *mapv1.Map) places {
 	}
 	for _, m := range p.GetMetrics() {
 		x.metrics[m.GetId()] = m.GetId()
+	}
+	for id, l := range buildLinked(p) {
+		x.linked[id], x.linked[LinkedBase(id)] = l, l
 	}
 	return x
 }
@@ -123,12 +137,15 @@ func (x places) exists(head string, t *mapv1.Touchpoint) bool {
 	if metric, is := x.metrics[head]; is {
 		return measures(t, metric)
 	}
+	if l, is := x.linked[head]; is {
+		return l.CountsAt(t.GetId())
+	}
 	return true
 }
 
 func (c *checker) heads() map[string]int {
 	all := map[string]int{headInteractions: 0, headOutcome: 0}
-	for _, declared := range []map[string]int{c.metrics, c.questions, c.levels, c.cxScores} {
+	for _, declared := range []map[string]int{c.metrics, c.questions, c.levels, c.cxScores, c.linked} {
 		maps.Copy(all, declared)
 	}
 	return all

@@ -74,6 +74,7 @@ func build(p *mapv1.Map, version uint64) (*Map, error) {
 	m.ServiceLevels = byID(p.GetServiceLevels())
 	m.Roles, m.Journeys, m.Pairings = byID(p.GetRoles()), byID(p.GetJourneys()), byID(p.GetPairings())
 	m.Segments, m.CxScores = byID(p.GetSegments()), byID(p.GetCxScores())
+	m.Linked = buildLinked(p)
 	m.Stages, m.Targets, m.tree = stages(p), targets(p, zone), teamTree(p.GetTeams())
 	m.Calendars = make(map[string]*Calendar, len(p.GetCalendars()))
 	for _, c := range p.GetCalendars() {

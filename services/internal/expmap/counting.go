@@ -3,6 +3,7 @@ package expmap
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,14 +21,21 @@ import (
 //     calendars, action rules) act at once, on all history. A changed feed holds for what comes from then on.
 //   - Another zone cuts other days, and another set of breakdowns needs other cells: history is counted again (Recounts).
 //     That holds for a breakdown taken away, too: it would go stale and be wrong on the day it comes back.
+//   - A linked metric follows customers from interaction to interaction: a new one, and one for which other interactions count
+//     (its kind, topic, touchpoints, journey or longest time, the touchpoints of its journey's first and last stage, which
+//     touchpoints are back-stage where it names none), is counted over all of history again. So is one that goes.
 //   - A metric's unit and resolution and a question's scale are what the integers in its facts mean. They never change
 //     (Incompatible): the thing gets a new id, and the two series are never joined.
 
 // CountingDigest is a digest of all that decides which cells are kept and where their days are cut: the zone and the set of
-// breakdowns. Two maps of one organisation that Apply accepted have equal digests exactly when Recounts is nil. Units,
+// breakdowns, and which interactions linked metrics follow. Two maps of one organisation that Apply accepted have equal digests exactly when Recounts is nil. Units,
 // resolutions and scales are not in it, because they cannot change for an id.
 func (m *Map) CountingDigest() [32]byte {
-	return sha256.Sum256([]byte("touchstone counting 1\n" + zoneName(m) + "\n" + strings.Join(breakdownNames(m), "\n")))
+	text := "touchstone counting 1\n" + zoneName(m) + "\n" + strings.Join(breakdownNames(m), "\n")
+	for _, l := range m.LinkedInOrder() {
+		text += "\nlinked:" + l.String()
+	}
+	return sha256.Sum256([]byte(text))
 }
 
 // Recounts returns why history must be counted again before new can be read, a sentence each; nil when it need not be: for
@@ -51,11 +59,24 @@ func Recounts(old, new *Map) []string {
 			reasons = append(reasons, fmt.Sprintf("The breakdown %s goes: its cells are dropped.", b))
 		}
 	}
+	for _, l := range new.LinkedInOrder() {
+		switch w := old.Linked[l.ID]; {
+		case w == nil:
+			reasons = append(reasons, fmt.Sprintf("The linked metric %s is new: customers are followed through all of history.", l.ID))
+		case w.String() != l.String():
+			reasons = append(reasons, fmt.Sprintf("The linked metric %s follows other interactions than before.", l.ID))
+		}
+	}
+	for _, l := range old.LinkedInOrder() {
+		if new.Linked[l.ID] == nil {
+			reasons = append(reasons, fmt.Sprintf("The linked metric %s goes: its cells are dropped.", l.ID))
+		}
+	}
 	return reasons
 }
 
 // Incompatible returns what new declares in contradiction to old, of which the facts of history were written: another unit
-// or resolution of a metric, another scale of a question, a metric that was a question or the reverse.
+// or resolution of a metric, another scale of a question, a metric that was a question or a linked metric, or the reverse.
 func Incompatible(old, new *Map) []*mapv1.Problem {
 	if old == nil || new == nil {
 		return nil
@@ -89,7 +110,42 @@ func Incompatible(old, new *Map) []*mapv1.Problem {
 			add(at+".id", fmt.Sprintf("%q was a metric and cannot become a question.", q.GetId()))
 		}
 	}
+	for i, l := range new.Proto.GetLinkedMetrics() {
+		for _, id := range []string{l.GetId(), LinkedBase(l.GetId())} {
+			if what := old.measure(id); what != "" && what != "linked metric" {
+				add(fmt.Sprintf("linked_metrics[%d].id", i), fmt.Sprintf("%q was a %s and cannot become a linked metric.", id, what))
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(old.Linked)) {
+		for _, id := range []string{id, LinkedBase(id)} {
+			for i, m := range new.Proto.GetMetrics() {
+				if m.GetId() == id {
+					add(fmt.Sprintf("metrics[%d].id", i), fmt.Sprintf("%q was a linked metric and cannot become a metric.", id))
+				}
+			}
+			for i, q := range new.Proto.GetQuestions() {
+				if q.GetId() == id {
+					add(fmt.Sprintf("questions[%d].id", i), fmt.Sprintf("%q was a linked metric and cannot become a question.", id))
+				}
+			}
+		}
+	}
 	return problems
+}
+
+// measure names what a measure's id is declared as; "" for nothing.
+func (m *Map) measure(id string) string {
+	if _, ok := m.Metrics[id]; ok {
+		return "metric"
+	}
+	if _, ok := m.Questions[id]; ok {
+		return "question"
+	}
+	if m.Linked[id] != nil || m.Linked[strings.TrimSuffix(id, linkedBase)] != nil {
+		return "linked metric"
+	}
+	return ""
 }
 
 // zoneName returns the declared zone, UTC where none is: leaving it out and naming UTC are the same.

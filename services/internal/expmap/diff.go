@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
@@ -48,11 +47,11 @@ func (c Change) String() string {
 	}
 	switch {
 	case c.Field == "" && c.Kind == Added && c.To != "":
-		return fmt.Sprintf("%s added (%s)", thing, c.To)
+		return fmt.Sprintf("%s added (%s)%s", thing, c.To, part)
 	case c.Field == "" && c.Kind == Removed && c.From != "":
-		return fmt.Sprintf("%s removed (%s)", thing, c.From)
+		return fmt.Sprintf("%s removed (%s)%s", thing, c.From, part)
 	case c.Field == "":
-		return thing + " " + c.Kind
+		return thing + " " + c.Kind + part
 	case c.Kind == Reordered:
 		return fmt.Sprintf("%s: %s in another order", thing, c.Field)
 	default:
@@ -93,8 +92,9 @@ func (d *differ) message(path, thing string, old, new protoreflect.Message) {
 		case fd.IsList():
 			d.list(path, thing, fd, old.Get(fd).List(), new.Get(fd).List())
 		case fd.Kind() == protoreflect.MessageKind:
+			found := len(d.changes)
 			d.message(join(path, string(fd.Name())), within(thing, string(fd.Name())), old.Get(fd).Message(), new.Get(fd).Message())
-			if old.Has(fd) != new.Has(fd) && proto.Equal(old.Get(fd).Message().Interface(), new.Get(fd).Message().Interface()) {
+			if old.Has(fd) != new.Has(fd) && len(d.changes) == found {
 				d.field(path, thing, fd, presence(old.Has(fd)), presence(new.Has(fd))) // given, and empty
 			}
 		case !old.Get(fd).Equal(new.Get(fd)):
@@ -121,11 +121,16 @@ func (d *differ) field(path, thing string, fd protoreflect.FieldDescriptor, from
 func counts(fd protoreflect.FieldDescriptor) bool {
 	switch fd.FullName() {
 	case "touchstone.map.v1.Map.zone", "touchstone.map.v1.Map.breakdowns", "touchstone.map.v1.Metric.unit", "touchstone.map.v1.Metric.resolution",
-		"touchstone.map.v1.Question.scale_min", "touchstone.map.v1.Question.scale_max":
+		"touchstone.map.v1.Question.scale_min", "touchstone.map.v1.Question.scale_max",
+		linkedMetrics, "touchstone.map.v1.LinkedMetric.kind", "touchstone.map.v1.LinkedMetric.topic", "touchstone.map.v1.LinkedMetric.journey",
+		"touchstone.map.v1.LinkedMetric.touchpoints", "touchstone.map.v1.LinkedMetric.longest_days":
 		return true
 	}
 	return false
 }
+
+// linkedMetrics is the one list whose things are counted as a whole: a new one has values in all of history.
+const linkedMetrics = "touchstone.map.v1.Map.linked_metrics"
 
 // written is a value as a map writes it; "" where it is left out.
 func written(m protoreflect.Message, fd protoreflect.FieldDescriptor) string {
@@ -198,13 +203,13 @@ func (d *differ) things(path, thing string, fd protoreflect.FieldDescriptor, old
 		if n, ok := is.by[k]; ok {
 			d.message(p, t, was.by[k], n)
 		} else {
-			d.changes = append(d.changes, Change{Kind: Removed, Path: p, Thing: t, From: named(was.by[k])})
+			d.changes = append(d.changes, Change{Kind: Removed, Path: p, Thing: t, From: named(was.by[k]), Counting: counts(fd)})
 		}
 	}
 	for _, k := range is.order {
 		if _, ok := was.by[k]; !ok {
 			p, t := at(k)
-			d.changes = append(d.changes, Change{Kind: Added, Path: p, Thing: t, To: named(is.by[k])})
+			d.changes = append(d.changes, Change{Kind: Added, Path: p, Thing: t, To: named(is.by[k]), Counting: counts(fd)})
 		}
 	}
 	both := func(order []string, other keyedThings) []string {

@@ -83,6 +83,27 @@ func TestDiffTellsWhatChanged(t *testing.T) {
 			[]string{"CX score cx, part wait.mean: best: 0 → 10", "CX score cx: survey_weight: 0.6 → nothing"},
 			"CX score cx changed",
 		},
+		"linked metrics and minimums": {
+			func(p *mapv1.Map) {
+				p.LinkedMetrics[0].Topic, p.LinkedMetrics[0].Name, p.LinkedMetrics[2].LongestDays = "", "Again", 90
+				p.LinkedMetrics = slices.Delete(p.LinkedMetrics, 1, 2)
+				p.Minimums = nil
+			},
+			[]string{
+				"linked metric repeat: name: Hours to the next call → Again", "linked metric repeat: topic: insurance → nothing (counting part)",
+				"linked metric again removed (counting part)", "linked metric to_treatment: longest_days: 120 → 90 (counting part)",
+				"minimums: answers: 5 → nothing", "minimums: employees: 15 → nothing",
+			},
+			"2 linked metrics changed, linked metric again removed, minimums changed",
+		},
+		"empty minimums": {
+			func(p *mapv1.Map) { p.Party, p.Minimums = &mapv1.Party{}, &mapv1.Minimums{} },
+			[]string{
+				"party: singular: patient → nothing", "party: plural: patients → nothing",
+				"minimums: answers: 5 → nothing", "minimums: employees: 15 → nothing",
+			},
+			"party changed, minimums changed",
+		},
 		"the party": {
 			func(p *mapv1.Map) { p.Party = nil },
 			[]string{"party: singular: patient → nothing", "party: plural: patients → nothing"},

@@ -51,6 +51,8 @@ type Map struct {
 	Targets map[string][]*Target
 	// CxScores by id.
 	CxScores map[string]*mapv1.CxScore
+	// Linked metrics by id.
+	Linked map[string]*Linked
 	// Calendars by id.
 	Calendars map[string]*Calendar
 

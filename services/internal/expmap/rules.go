@@ -49,8 +49,12 @@ func explainRule(path, rule, message string) (what, remedy string) {
 		return "This is not a valid source id.", idRemedy
 	case rule == "string.pattern":
 		return "This is not a valid id.", idRemedy
+	case rule == "enum.not_in" && strings.HasPrefix(path, "linked_metrics["):
+		return "No kind is given.", linkedRemedy
 	case rule == "enum.not_in":
 		return "No " + last + " is given.", enumRemedy(last)
+	case rule == "enum.defined_only" && strings.HasPrefix(path, "linked_metrics["):
+		return "The kind has no known value.", linkedRemedy
 	case rule == "enum.defined_only":
 		return sentence(last + " has no known value"), enumRemedy(last)
 	case rule == "repeated.min_items":

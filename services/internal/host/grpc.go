@@ -112,7 +112,8 @@ func (e *edge) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, n
 	if _, ok := ctx.Deadline(); !ok {
 		d := defaultDeadline
 		switch info.FullMethod {
-		case "/touchstone.admin.v1.AdminService/Verify", "/touchstone.admin.v1.AdminService/Rebuild":
+		case "/touchstone.admin.v1.AdminService/Verify", "/touchstone.admin.v1.AdminService/Rebuild",
+			"/touchstone.ingest.v1.PersonService/ForgetCustomer":
 			d = longDeadline
 		}
 		var cancel context.CancelFunc

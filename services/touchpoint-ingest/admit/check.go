@@ -3,6 +3,7 @@ package admit
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -33,6 +34,9 @@ func (s *scratch) check() refusal {
 	}
 	if s.f.Retract {
 		return s.retraction()
+	}
+	if s.f.Version == math.MaxUint64 {
+		return invalid("version", "It is 2^64-1, which is kept for facts that are taken back for ever.", "Send the source's update time or counter.")
 	}
 	switch s.f.Kind {
 	case factv1.Kind_KIND_INTERACTION:

@@ -23,7 +23,9 @@ func aFeed(t *testing.T) *Feed {
 		Teams:       []*mapv1.Team{{Id: "north"}, {Id: "south"}},
 		Outcomes:    []*mapv1.Outcome{{Id: "answered"}, {Id: "given_up"}},
 		Metrics: []*mapv1.Metric{
-			{Id: "wait", Unit: "s", Resolution: 1000}, {Id: "talking", Unit: "min", Resolution: 60}, {Id: "transfers", Unit: "transfers", Resolution: 1},
+			{Id: "wait", Unit: "s", Resolution: 1000},
+			{Id: "talking", Unit: "min", Resolution: 60},
+			{Id: "transfers", Unit: "transfers", Resolution: 1},
 			{Id: "hold", Unit: "points", Resolution: 1},
 		},
 		Questions:  []*mapv1.Question{{Id: "recommend", Kind: mapv1.QuestionKind_QUESTION_KIND_NPS, ScaleMax: 10, Touchpoints: []string{"help"}}},

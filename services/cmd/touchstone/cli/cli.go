@@ -20,6 +20,7 @@ func Commands() []*cobra.Command {
 		scoresCommand, watchCommand, seriesCommand, explainCommand, eventCommand,
 		statusCommand, verifyCommand, rebuildCommand, parkedCommand, refusedCommand,
 		formatsCommand, rehearseCommand, tailCommand,
+		aboutCommand, forgetCommand, directoryCommand,
 		backupCommand, restoreCommand, keysCommand, simulateCommand,
 	}
 	commands := make([]*cobra.Command, 0, len(build))

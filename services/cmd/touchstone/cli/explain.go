@@ -31,6 +31,14 @@ func (s *session) explain(ctx context.Context, e *scorev1.ExplainScoreResponse, 
 	if i := sc.GetInterval(); i != nil {
 		line("95% interval", interval(i)+" ("+i.GetMethod()+")")
 	}
+	if c := sc.GetComposite(); c != nil {
+		part := func(v *float64, coverage float64, n int64) string {
+			return fmt.Sprintf("%s, %.0f%% of its weight known, %s cases", optional(v, sc.GetUnit()), 100*coverage, thousands(fmt.Sprint(n)))
+		}
+		line("survey part", part(c.Survey, c.GetSurveyCoverage(), c.GetSurveyN()))
+		line("process part", part(c.Process, c.GetProcessCoverage(), c.GetProcessN()))
+	}
+	line("goal", goal(sc))
 	line("cases", thousands(fmt.Sprint(sc.GetN())))
 	line("time", bounds(sc, shortTime(sc.GetFrom(), zone), shortTime(sc.GetTo(), zone)))
 	line("as of", shortTime(sc.GetAsOf(), zone)+fmt.Sprintf(", position %d, map version %d", sc.GetPosition(), sc.GetMapVersion()))

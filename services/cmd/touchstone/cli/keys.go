@@ -15,22 +15,24 @@ import (
 func keysCommand(o *options) *cobra.Command {
 	c := &cobra.Command{Use: "keys", Short: "Create, list and revoke keys"}
 	var source string
-	roles := map[string]adminv1.KeyRole{"reader": adminv1.KeyRole_KEY_ROLE_READER, "source": adminv1.KeyRole_KEY_ROLE_SOURCE, "admin": adminv1.KeyRole_KEY_ROLE_ADMIN}
+	roles := map[string]adminv1.KeyRole{"reader": adminv1.KeyRole_KEY_ROLE_READER, "source": adminv1.KeyRole_KEY_ROLE_SOURCE, "admin": adminv1.KeyRole_KEY_ROLE_ADMIN, "directory": adminv1.KeyRole_KEY_ROLE_DIRECTORY, "test": adminv1.KeyRole_KEY_ROLE_TEST}
 	create := &cobra.Command{
 		Use:   "create ROLE",
-		Short: "Create a key: reader, source or admin",
+		Short: "Create a key: reader, source, test, directory or admin",
 		Long: `Create a key and print it once: only its hash is kept. A reader reads one organisation; a source publishes as one source of
-one organisation; an admin does everything, in one organisation with -o, else in all.`,
+one organisation; a test publishes like a source, and what it sends is checked, answered and traced as from any other, and
+then dropped: it is counted nowhere, though answered as recorded. A directory reads, and knows who holds which role; an admin
+does everything, in one organisation with -o, else in all.`,
 		Example: "  touchstone keys create source --source genesys -o telecom",
 		Args:    cobra.ExactArgs(1),
 	}
 	create.RunE = o.rpc(func(ctx context.Context, s *session, args []string) error {
 		role, ok := roles[args[0]]
 		if !ok {
-			return failed("a role is reader, source or admin, not %q", args[0])
+			return failed("a role is reader, source, test, directory or admin, not %q", args[0])
 		}
-		if role == adminv1.KeyRole_KEY_ROLE_SOURCE && source == "" {
-			return failed("a source key needs --source, the id it publishes as")
+		if (args[0] == "source" || args[0] == "test") && source == "" {
+			return failed("a %s key needs --source, the id it publishes as", args[0])
 		}
 		org := or(s.organisation, environment("TOUCHSTONE_ORGANISATION"))
 		if org == "" && role != adminv1.KeyRole_KEY_ROLE_ADMIN {

@@ -47,6 +47,58 @@ func interval(i *scorev1.Interval) string {
 	return fmt.Sprintf("%.2f to %.2f", i.GetLow(), i.GetHigh())
 }
 
+// brief writes a number in a unit without needless zeros.
+func brief(v float64, unit string) string {
+	s := strconv.FormatFloat(v, 'f', 2, 64)
+	s = strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+	if s == "-0" {
+		s = "0"
+	}
+	switch unit {
+	case "":
+		return s
+	case "%":
+		return s + "%"
+	default:
+		return s + " " + unit
+	}
+}
+
+// goal says what is wanted and how far away it is: "goal 20 s by 2026-12-31, 3 s ahead".
+func goal(s *scorev1.Score) string {
+	g := s.GetGoal()
+	if g == nil {
+		return ""
+	}
+	text := "goal " + brief(g.GetValue(), s.GetUnit())
+	if g.GetBy() != "" {
+		text += " by " + g.GetBy()
+	}
+	if g.Ahead != nil {
+		switch far := brief(math.Abs(g.GetAhead()), s.GetUnit()); {
+		case far == brief(0, s.GetUnit()):
+			text += ", reached"
+		case g.GetAhead() > 0:
+			text += ", " + far + " ahead"
+		default:
+			text += ", " + far + " behind"
+		}
+	}
+	if g.GetFrom() != "" {
+		text += " (of " + g.GetFrom() + ")"
+	}
+	return text
+}
+
+// halves shows the survey part and the process part of a CX score, which are always told apart.
+func halves(s *scorev1.Score) string {
+	c := s.GetComposite()
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("survey part %s, process part %s", optional(c.Survey, ""), optional(c.Process, ""))
+}
+
 // scope names what a score is about.
 func scope(s *scorev1.Scope) string {
 	var parts []string
@@ -92,7 +144,7 @@ func float(v *float64) cell {
 func scoreSheet(scores []*scorev1.Score, zone *time.Location) *sheet {
 	t := &sheet{head: []string{
 		"score", "scope", "value", "unit", "95% interval", "low", "high", "method", "n", "se",
-		"from", "to", "as of", "marks", "suppressed",
+		"from", "to", "as of", "marks", "suppressed", "parts", "survey", "process", "goal", "goal value", "goal by", "ahead",
 	}}
 	for _, s := range scores {
 		unit := s.GetUnit()
@@ -104,12 +156,36 @@ func scoreSheet(scores []*scorev1.Score, zone *time.Location) *sheet {
 		if i := s.GetInterval(); i != nil {
 			low, high = &i.Low, &i.High
 		}
+		var wanted *float64
+		if g := s.GetGoal(); g != nil {
+			wanted = &g.Value
+		}
 		// What has a place of its own in CSV is part of another column on the screen.
 		t.add(word(s.GetRef().GetScore()), word(scope(s.GetRef().GetScope())), v, hidden(word(unit)), cell{shown: interval(s.GetInterval())},
 			hidden(float(low)), hidden(float(high)), hidden(word(s.GetInterval().GetMethod())), count(s.GetN()), float(s.StandardError),
-			timeCell(s.GetFrom(), zone), timeCell(s.GetTo(), zone), timeCell(s.GetAsOf(), zone), word(simulated(s)), word(s.GetSuppressed()))
+			timeCell(s.GetFrom(), zone), timeCell(s.GetTo(), zone), timeCell(s.GetAsOf(), zone), word(simulated(s)), word(s.GetSuppressed()),
+			cell{shown: halves(s)}, hidden(float(half(s, true))), hidden(float(half(s, false))),
+			word(goal(s)), hidden(float(wanted)), hidden(word(s.GetGoal().GetBy())), hidden(float(ahead(s))))
 	}
 	return t
+}
+
+func half(s *scorev1.Score, survey bool) *float64 {
+	c := s.GetComposite()
+	switch {
+	case c == nil:
+		return nil
+	case survey:
+		return c.Survey
+	}
+	return c.Process
+}
+
+func ahead(s *scorev1.Score) *float64 {
+	if g := s.GetGoal(); g != nil {
+		return g.Ahead
+	}
+	return nil
 }
 
 func hidden(c cell) cell {

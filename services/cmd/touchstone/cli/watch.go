@@ -155,7 +155,7 @@ func (w *watcher) stand(m *scorev1.WatchScoresResponse) error {
 			text += fmt.Sprintf("\n  … and %s more", thousands(fmt.Sprint(n-standing)))
 			break
 		}
-		text += fmt.Sprintf("\n  %s of %s  %s  n %s", s.GetRef().GetScore(), scope(s.GetRef().GetScope()), or(suppressed(s), optional(s.Value, s.GetUnit())), thousands(fmt.Sprint(s.GetN())))
+		text += fmt.Sprintf("\n  %s of %s  %s  n %s", s.GetRef().GetScore(), scope(s.GetRef().GetScope()), or(suppressed(s), optional(s.Value, s.GetUnit())), thousands(fmt.Sprint(s.GetN()))) + besides(s)
 	}
 	return w.say(w.session.err, "%s", text)
 }
@@ -180,10 +180,21 @@ func (w *watcher) line(c *scorev1.ScoreChange) error {
 	}
 	new := or(suppressed(s), optional(s.Value, s.GetUnit()))
 	line := fmt.Sprintf("%s  %s of %s  %s → %s  n %s → %s", s.GetAsOf().AsTime().In(w.zone).Format("15:04:05"), s.GetRef().GetScore(), scope(s.GetRef().GetScope()),
-		optional(c.Previous, s.GetUnit()), new, thousands(fmt.Sprint(c.GetPreviousN())), thousands(fmt.Sprint(s.GetN())))
+		optional(c.Previous, s.GetUnit()), new, thousands(fmt.Sprint(c.GetPreviousN())), thousands(fmt.Sprint(s.GetN()))) + besides(s)
 	if s.GetSimulated() {
 		line += "  simulated"
 	}
 	_, err := fmt.Fprintln(w.out, line)
 	return err
+}
+
+// besides tells what belongs to a score beside its value.
+func besides(s *scorev1.Score) string {
+	text := ""
+	for _, more := range []string{halves(s), goal(s)} {
+		if more != "" {
+			text += "  " + clean(more)
+		}
+	}
+	return text
 }

@@ -1,0 +1,106 @@
+package state
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Linked says how a metric follows a customer from one interaction to a later one. What it gives counts in the context of the
+// earlier one, as values in whole seconds, rounded down, so that "less than W" is exact:
+//
+//   - Next contacts. Of a customer's interactions that take part (at its touchpoints, with a value of the topic if there is
+//     one), those with the same value of the topic make a chain, in order of time. One that is followed within the longest
+//     time by a leg of its own contact counts nothing: a contact counts once, at its last leg, and once more where another
+//     contact came between its legs. Any other counts one case, and where the next of the chain comes within the longest time,
+//     the seconds until it.
+//   - Journeys. A customer's first interaction at a touchpoint of the first stage begins a journey, and further ones within
+//     the longest time belong to it. The first one at a touchpoint of the last stage within the longest time completes it; one
+//     that comes while no journey is open counts nothing. Each journey begun counts one case, and when completed, the seconds.
+//
+// Of interactions at the same millisecond the order is fixed by their content, whatever the order in which they came.
+type Linked struct {
+	ID      string
+	Journey bool // the time of a journey, not until the next contact
+	// Topic is the attribute of next contacts; empty for any.
+	Topic string
+	// Touchpoints are those of next contacts; nil means all but Except.
+	Touchpoints, Except []string
+	// First and Last are the touchpoints that begin a journey and that complete it.
+	First, Last []string
+	Longest     time.Duration
+	// Base is the id of the measure of cases: 1 where the later interaction is known, 0 where it is not.
+	Base string
+}
+
+// String tells two linked metrics apart that give different cells.
+func (l *Linked) String() string {
+	return fmt.Sprintf("%s %v %q %q %q %q %q %s", l.ID, l.Journey, l.Topic, l.Touchpoints, l.Except, l.First, l.Last, l.Longest)
+}
+
+// role is what an interaction is to a linked metric.
+type role uint8
+
+const (
+	outside role = iota
+	contact
+	begins
+	completes
+)
+
+func (l *Linked) role(touchpoint string) role {
+	switch {
+	case l.Journey && slices.Contains(l.First, touchpoint):
+		return begins
+	case l.Journey && slices.Contains(l.Last, touchpoint):
+		return completes
+	case l.Journey:
+		return outside
+	case l.Touchpoints != nil && !slices.Contains(l.Touchpoints, touchpoint), slices.Contains(l.Except, touchpoint):
+		return outside
+	default:
+		return contact
+	}
+}
+
+// links is what an organisation's linked metrics have to remember: where each customer was, and when. It is made again from
+// the ledger when a state is loaded.
+type links struct {
+	of       []Linked
+	symbol   func(uint32) string
+	measures []uint32 // symbols of the metrics
+	bases    []uint32 // and of their cases
+	topics   map[string]bool
+	roles    map[uint32][]role // by touchpoint
+	settings []setting
+	numbers  map[string]uint32
+	lines    map[[16]byte][]moment
+	key      []byte // scratch
+	changes  []change
+	room     []moment
+}
+
+// setting is a context without its time. Few contexts differ by more, so that a moment need not hold its own.
+type setting struct {
+	context
+	others []uint32 // topics that are no attributes of the context
+	roles  []role   // by linked metric
+	topics []uint32 // by linked metric: symbol of the topic's "key=value", 0 for any; nil where none has a topic
+}
+
+func (s *State) newLinks(c *Counting) *links {
+	if len(c.Linked) == 0 {
+		return nil
+	}
+	l := &links{of: c.Linked, symbol: s.symbols.name, roles: map[uint32][]role{}, topics: map[string]bool{}, numbers: map[string]uint32{}, lines: map[[16]byte][]moment{}}
+	for i := range l.of {
+		l.measures = append(l.measures, s.symbols.of([]byte(l.of[i].ID)))
+		l.bases = append(l.bases, s.symbols.of([]byte(l.of[i].Base)))
+		if t := l.of[i].Topic; t != "" {
+			l.topics[t] = true
+		}
+	}
+	maps.DeleteFunc(l.topics, func(t string, _ bool) bool { return c.Attributes[t] }) // kept already
+	return l
+}
