@@ -41,7 +41,7 @@ run: build ## Run Touchstone on the airport's survey and a simulated call centre
 ##@ Prove
 .PHONY: test
 test: ## Run all tests (TESTFLAGS='-race -run Name' adds flags of go test)
-	go test $(TESTFLAGS) work
+	go test -timeout 15m $(TESTFLAGS) work
 
 .PHONY: check
 check: check-format check-vet check-gen check-publish check-contract check-modules check-rules ## Check format, linters, what is generated, contract, modules and import rule
