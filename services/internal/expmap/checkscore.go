@@ -12,12 +12,13 @@ import (
 const (
 	headInteractions = "interactions" // interactions.count
 	headOutcome      = "outcome"      // outcome.<outcome>.share
+	headIndex        = "experience_index"
 )
 
 // scoreNames keeps heads unambiguous: "<metric>.<statistic>", "<question>.<statistic>", the id of a service level or CX score.
 func (c *checker) scoreNames() {
 	p := c.p
-	used := map[string]string{headInteractions: "the name of a score", headOutcome: "the name of a score"}
+	used := map[string]string{headInteractions: "the name of a score", headOutcome: "the name of a score", headIndex: "the name of a score"}
 	take := func(field, id string) {
 		if by, taken := used[id]; taken {
 			c.add(field, fmt.Sprintf("The id %q is already %s.", id, by),
@@ -74,6 +75,7 @@ func (c *checker) score(at, id string) string {
 			c.add(at, fmt.Sprintf("%q names no score: which statistic of it is meant is missing.", id), fmt.Sprintf("Write %s.<statistic>, such as %s.%s.", head, head, example))
 			return ""
 		}
+	case head == headIndex && rest == "":
 	case has(c.levels, head):
 		if rest != "" {
 			c.add(at, fmt.Sprintf("The service level %q has no further scores such as %q.", head, id), fmt.Sprintf("Write %s alone.", head))

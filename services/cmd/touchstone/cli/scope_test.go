@@ -102,3 +102,12 @@ func TestWatchStandsOnlyForWhatIsAskedFor(t *testing.T) {
 		t.Errorf("%s\n%s", stderr, out)
 	}
 }
+
+// TestUndeclaredIsSaid: a list would be silent about what does not exist.
+func TestUndeclaredIsSaid(t *testing.T) {
+	f := &fake{maps: map[string]*mapv1.Map{"acme": {Organisation: "acme", Teams: []*mapv1.Team{{Id: "north"}, {Id: "south"}}}}}
+	_, _, err := f.run(t)("scores", "-o", "acme", "--team", "nrth")
+	if err == nil || !strings.Contains(err.Error(), `no team "nrth"; it has north`) {
+		t.Errorf("%v", err)
+	}
+}

@@ -49,12 +49,48 @@ func (f *selection) filter(ctx context.Context, s *session) (*scorev1.Filter, er
 	if err != nil {
 		return nil, err
 	}
+	if err := f.declared(ctx, s); err != nil {
+		return nil, err
+	}
 	return &scorev1.Filter{
 		Organisation: org, Touchpoints: f.touchpoints, Scores: f.scores, Window: w, From: from, To: to,
 		ByStage: f.byStage || f.stage != "", ByJourney: f.byJourney || f.journey != "",
 		ByChannel: f.byChannel || f.channel != "", ByTeam: f.byTeam || f.team != "",
 		NoOrganisation: len(f.touchpoints) > 0 || f.grouped(),
 	}, nil
+}
+
+// declared makes sure that what is asked for by itself exists: a list would be silent about what does not.
+func (f *selection) declared(ctx context.Context, s *session) error {
+	if f.stage == "" && f.journey == "" && f.channel == "" && f.team == "" {
+		return nil
+	}
+	m, err := s.theMap(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range []struct {
+		noun, id string
+		ids      []string
+	}{
+		{"stage", f.stage, ids(m.GetStages())},
+		{"journey", f.journey, ids(m.GetJourneys())},
+		{"channel", f.channel, ids(m.GetChannels())},
+		{"team", f.team, ids(m.GetTeams())},
+	} {
+		if x.id != "" && len(x.ids) > 0 && !contains(x.ids, x.id) {
+			return failed("the map of %s has no %s %q; it has %s", m.GetOrganisation(), x.noun, x.id, list(x.ids))
+		}
+	}
+	return nil
+}
+
+func ids[T interface{ GetId() string }](all []T) []string {
+	out := make([]string, len(all))
+	for i, x := range all {
+		out[i] = x.GetId()
+	}
+	return out
 }
 
 // grouped reports whether one stage or one journey is asked for.
