@@ -35,6 +35,8 @@ func contract() []protoreflect.FileDescriptor {
 		ingestv1.File_touchstone_ingest_v1_native_proto,
 		ingestv1.File_touchstone_ingest_v1_person_proto,
 		mapv1.File_touchstone_map_v1_map_proto,
+		scorev1.File_touchstone_score_v1_agent_proto,
+		scorev1.File_touchstone_score_v1_dispute_proto,
 		scorev1.File_touchstone_score_v1_score_proto,
 	}
 }

@@ -32,8 +32,12 @@ func encodeMessage(m protoreflect.Message) (*yaml.Node, error) {
 	return n, nil
 }
 
-// zeroSpeaks reports whether 0 is a value and no absence: points of a scale, wanted values, the ends of what is worth points.
+// zeroSpeaks reports whether 0 is a value and no absence, though the contract does not tell them apart: points of a scale, wanted
+// values, the ends of what is worth points.
 func zeroSpeaks(fd protoreflect.FieldDescriptor) bool {
+	if fd.HasPresence() {
+		return false
+	}
 	switch fd.Kind() {
 	case protoreflect.Int32Kind:
 		return true

@@ -48,6 +48,14 @@ type Delivery struct {
 	Origin string
 }
 
+// Get returns a header of the request by its canonical name; empty where it has none.
+func (d *Delivery) Get(header string) string {
+	if v := d.Header[header]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
 // Options are what a source's feed sets.
 type Options struct {
 	// Zone of times that carry none; never nil.
@@ -89,6 +97,11 @@ func (p *Parsed) Ignore(name string) {
 		p.Ignored = map[string]int{}
 	}
 	p.Ignored[name]++
+}
+
+// Problem adds something that could not be read.
+func (p *Parsed) Problem(line int, field, message, remedy string) {
+	p.Problems = append(p.Problems, Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 }
 
 // Problem is something that could not be read.

@@ -84,11 +84,11 @@ func (r *reader) event(raw []byte, line int) {
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 			field = wrong.Field
 		}
-		r.problem(line, field, "This has another shape than in a contact event.", "Send contact events as they were delivered.")
+		r.Problem(line, field, "This has another shape than in a contact event.", "Send contact events as they were delivered.")
 		return
 	}
 	if d.ContactID == "" || d.EventType == "" {
-		r.problem(line, "contactId", "A contact event without contactId and eventType.", "Send contact events as they were delivered.")
+		r.Problem(line, "contactId", "A contact event without contactId and eventType.", "Send contact events as they were delivered.")
 		return
 	}
 	kind, method := strings.ToUpper(string(d.EventType)), strings.ToUpper(string(d.InitiationMethod))
@@ -113,7 +113,7 @@ func (r *reader) event(raw []byte, line int) {
 	case k.broken:
 		return
 	case at.IsZero():
-		r.problem(line, "time", "A contact event without any time.", "Send contact events as they were delivered.")
+		r.Problem(line, "time", "A contact event without any time.", "Send contact events as they were delivered.")
 		return
 	}
 	k.rest(&d, method)
@@ -147,7 +147,7 @@ func (k *kept) own(kind string, sent lenient.Text) time.Time {
 	at, ok := lenient.Happened(sent, k.o.Zone)
 	if !ok {
 		k.broken = true
-		k.problem(k.line, "time", "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00Z.")
+		k.Problem(k.line, "time", "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00Z.")
 	}
 	field := map[string]string{
 		"INITIATED": "initiationTimestamp", "CONNECTED_TO_SYSTEM": "connectedToSystemTimestamp", "QUEUED": "queueInfo.enqueueTimestamp",

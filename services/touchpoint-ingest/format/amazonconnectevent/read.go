@@ -29,16 +29,12 @@ func (r *reader) unwrap(raw []byte, line int) {
 	}
 	for _, x := range envelope.Records {
 		if x.Body == "" {
-			r.problem(line, "Records", "This record of the envelope holds no event.", "Send the envelope as the queue delivered it.")
+			r.Problem(line, "Records", "This record of the envelope holds no event.", "Send the envelope as the queue delivered it.")
 		}
 		for line, raw := range r.objects([]byte(x.Body), line) {
 			r.event(raw, line)
 		}
 	}
-}
-
-func (r *reader) problem(line int, field, message, remedy string) {
-	r.Problems = append(r.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 }
 
 // kept gathers the fields of an event that are kept.
@@ -59,7 +55,7 @@ func (k *kept) time(name string, t lenient.Text) time.Time {
 	at, ok := lenient.Happened(t, k.o.Zone)
 	if !ok {
 		k.broken = true
-		k.problem(k.line, name, "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00Z.")
+		k.Problem(k.line, name, "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00Z.")
 	} else if !at.IsZero() {
 		k.fields[name] = at.UTC().Format(time.RFC3339Nano)
 	}
@@ -71,7 +67,7 @@ func (k *kept) number(name string, t lenient.Text) {
 		return
 	}
 	if _, ok := lenient.Number(t); !ok {
-		k.problem(k.line, name, "This is no number; the event is taken without it.", "Send seconds and counts as numbers.")
+		k.Problem(k.line, name, "This is no number; the event is taken without it.", "Send seconds and counts as numbers.")
 		return
 	}
 	k.fields[name] = string(t)

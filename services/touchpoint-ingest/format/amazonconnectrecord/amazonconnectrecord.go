@@ -87,7 +87,7 @@ func (r *reader) contact(raw []byte, line int) {
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 			field = wrong.Field
 		}
-		r.problem(line, field, "This has another shape than in a contact record.", "Send contact records as the stream delivered them.")
+		r.Problem(line, field, "This has another shape than in a contact record.", "Send contact records as the stream delivered them.")
 		return
 	}
 	switch {
@@ -102,7 +102,7 @@ func (r *reader) contact(raw []byte, line int) {
 		r.Ignore("contact flow event")
 		return
 	default:
-		r.problem(line, "ContactId", "A contact record without ContactId.", "Send contact records as the stream delivered them.")
+		r.Problem(line, "ContactId", "A contact record without ContactId.", "Send contact records as the stream delivered them.")
 		return
 	}
 	method := strings.ToUpper(string(c.InitiationMethod))

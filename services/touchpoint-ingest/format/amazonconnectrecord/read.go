@@ -38,21 +38,17 @@ func (r *reader) unwrap(raw []byte, line int) {
 		if coded := string(x.Kinesis.Data + x.Data); coded != "" {
 			var err error
 			if data, err = base64.StdEncoding.DecodeString(coded); err != nil {
-				r.problem(line, "data", "This is not written in base64.", "Send the envelope as the stream delivered it.")
+				r.Problem(line, "data", "This is not written in base64.", "Send the envelope as the stream delivered it.")
 				continue
 			}
 		}
 		if len(data) == 0 {
-			r.problem(line, "Records", "This record of the envelope holds no data.", "Send the envelope as the stream delivered it.")
+			r.Problem(line, "Records", "This record of the envelope holds no data.", "Send the envelope as the stream delivered it.")
 		}
 		for line, raw := range r.objects(data, line) {
 			r.contact(raw, line)
 		}
 	}
-}
-
-func (r *reader) problem(line int, field, message, remedy string) {
-	r.Problems = append(r.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 }
 
 // kept gathers the fields of a contact that are kept.
@@ -73,7 +69,7 @@ func (k *kept) time(name string, t lenient.Text) time.Time {
 	at, ok := lenient.Happened(t, k.o.Zone)
 	if !ok {
 		k.broken = true
-		k.problem(k.line, name, "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00Z.")
+		k.Problem(k.line, name, "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00Z.")
 	} else if !at.IsZero() {
 		k.fields[name] = at.UTC().Format(time.RFC3339Nano)
 	}
@@ -85,7 +81,7 @@ func (k *kept) number(name string, t lenient.Text) {
 		return
 	}
 	if _, ok := lenient.Number(t); !ok {
-		k.problem(k.line, name, "This is no number; the record is taken without it.", "Send seconds and counts as numbers.")
+		k.Problem(k.line, name, "This is no number; the record is taken without it.", "Send seconds and counts as numbers.")
 		return
 	}
 	k.fields[name] = string(t)

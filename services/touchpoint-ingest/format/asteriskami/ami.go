@@ -98,7 +98,7 @@ func event(b map[string]string, line int, d format.Delivery, o format.Options, p
 		return
 	}
 	problem := func(field, message, remedy string) {
-		p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
+		p.Problem(line, field, message, remedy)
 	}
 	id, linked, queue := b["uniqueid"], b["linkedid"], b["queue"]
 	switch {

@@ -113,7 +113,7 @@ var (
 
 func event(row map[string]string, line int, o format.Options, p *format.Parsed) {
 	bad := func(field, message, remedy string) {
-		p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
+		p.Problem(line, field, message, remedy)
 	}
 	start, ok := lenient.Time(row["start"], o.Zone)
 	if !ok {

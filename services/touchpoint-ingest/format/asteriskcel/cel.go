@@ -72,7 +72,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 			continue
 		}
 		bad := func(field, message, remedy string) {
-			p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
+			p.Problem(line, field, message, remedy)
 		}
 		at, ok := lenient.Time(row["eventtime"], o.Zone)
 		if !ok {

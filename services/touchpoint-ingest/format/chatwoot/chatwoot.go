@@ -90,7 +90,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 	for line, raw := range lenient.Documents(d.Body) {
 		var b body
 		if err := lenient.Decode(raw, &b); err != nil {
-			p.Problems = append(p.Problems, format.Problem{Line: line, Message: "It is no JSON.", Remedy: "Send what Chatwoot sent, as it came."})
+			p.Problem(line, "", "It is no JSON.", "Send what Chatwoot sent, as it came.")
 			continue
 		}
 		r := reader{Parsed: &p, o: o, line: line}
@@ -116,7 +116,7 @@ type reader struct {
 }
 
 func (r *reader) problem(field, message, remedy string) {
-	r.Problems = append(r.Problems, format.Problem{Line: r.line, Field: field, Message: message, Remedy: remedy})
+	r.Problem(r.line, field, message, remedy)
 }
 
 // newest returns the newest of the times that are told.

@@ -84,7 +84,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 	var p format.Parsed
 	for line, raw := range lenient.Documents(d.Body) {
 		problem := func(field, message, remedy string) {
-			p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
+			p.Problem(line, field, message, remedy)
 		}
 		const asItCame = "Send what Formbricks sent, as it came."
 		var b body

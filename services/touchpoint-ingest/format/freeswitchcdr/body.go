@@ -31,9 +31,9 @@ func parse(d format.Delivery, o format.Options) (p format.Parsed) {
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
 			if !errors.Is(err, io.EOF) {
-				problem(&p, n, "", "The record is no JSON: "+clip(err.Error())+".", "Send it as mod_json_cdr posts it: JSON, or the form cdr= with URL-encoded or base64 JSON.")
+				p.Problem(n, "", "The record is no JSON: "+clip(err.Error())+".", "Send it as mod_json_cdr posts it: JSON, or the form cdr= with URL-encoded or base64 JSON.")
 			} else if n == 1 {
-				problem(&p, 0, "", "The delivery is empty.", "Send one record, as mod_json_cdr posts it.")
+				p.Problem(0, "", "The delivery is empty.", "Send one record, as mod_json_cdr posts it.")
 			}
 			return p
 		}
@@ -44,7 +44,7 @@ func parse(d format.Delivery, o format.Options) (p format.Parsed) {
 		for _, one := range many {
 			l, ok := legOf(one)
 			if !ok {
-				problem(&p, n, "variables", "The record has no variables.", "Send the records as mod_json_cdr writes them.")
+				p.Problem(n, "variables", "The record has no variables.", "Send the records as mod_json_cdr writes them.")
 				continue
 			}
 			read(&p, n, l, o)
@@ -205,7 +205,7 @@ func (l leg) epoch(p *format.Parsed, line int, name string) time.Time {
 	s := l.of(name)
 	at := instant(s)
 	if at.IsZero() && strings.Trim(s, "0") != "" {
-		problem(p, line, "variables."+name, fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the call is parked until a record that can be read comes.")
+		p.Problem(line, "variables."+name, fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the call is parked until a record that can be read comes.")
 	}
 	return at
 }
@@ -252,8 +252,4 @@ func clip(s string) string {
 		return strings.ToValidUTF8(s, "?")
 	}
 	return s
-}
-
-func problem(p *format.Parsed, line int, field, message, remedy string) {
-	p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 }

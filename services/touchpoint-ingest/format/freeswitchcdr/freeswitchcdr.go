@@ -54,7 +54,7 @@ func read(p *format.Parsed, line int, l leg, o format.Options) {
 		uuid = l.of("call_uuid")
 	}
 	if uuid == "" {
-		problem(p, line, "variables.uuid", "The record names no leg.", "Send the records as mod_json_cdr writes them; one without uuid cannot be told from others.")
+		p.Problem(line, "variables.uuid", "The record names no leg.", "Send the records as mod_json_cdr writes them; one without uuid cannot be told from others.")
 		return
 	}
 	e := event{format.Event{Call: lenient.ShortID(uuid, 100, "hash-"), Name: aLeg, Fields: map[string]string{"uuid": lenient.ShortID(uuid, 100, "hash-")}}}
@@ -87,7 +87,7 @@ func read(p *format.Parsed, line int, l leg, o format.Options) {
 	}
 	if s := l.of("hold_accum_seconds"); s != "" {
 		if _, err := strconv.ParseInt(s, 10, 32); err != nil {
-			problem(p, line, "variables.hold_accum_seconds", fmt.Sprintf("%q is no number of seconds.", clip(s)), "Find out what wrote it; the call is taken with an unknown hold.")
+			p.Problem(line, "variables.hold_accum_seconds", fmt.Sprintf("%q is no number of seconds.", clip(s)), "Find out what wrote it; the call is taken with an unknown hold.")
 		} else {
 			keep("hold_accum_seconds", s)
 		}
@@ -106,7 +106,7 @@ func read(p *format.Parsed, line int, l leg, o format.Options) {
 		}
 	}
 	if e.At.IsZero() {
-		problem(p, line, "variables.start_epoch", "The record has no time.", "Send start_epoch or start_uepoch, in seconds or microseconds since 1970.")
+		p.Problem(line, "variables.start_epoch", "The record has no time.", "Send start_epoch or start_uepoch, in seconds or microseconds since 1970.")
 		return
 	}
 	keep("unreadable", unreadable(p.Problems[known:]))

@@ -66,7 +66,7 @@ func parse(d format.Delivery, o format.Options) (p format.Parsed) {
 			continue
 		}
 		if bad = !ok; bad {
-			problem(&p, line, "", "The line is no header.", "Send the events as the event socket writes them: \"Name: value\" a line, an empty line after each event, or JSON.")
+			p.Problem(line, "", "The line is no header.", "Send the events as the event socket writes them: \"Name: value\" a line, an empty line after each event, or JSON.")
 			continue
 		}
 		if len(block) == 0 {
@@ -80,7 +80,7 @@ func parse(d format.Delivery, o format.Options) (p format.Parsed) {
 	}
 	flush()
 	if len(p.Events) == 0 && len(p.Ignored) == 0 && len(p.Problems) == 0 {
-		problem(&p, 0, "", "The delivery holds no event.", "Send events of CUSTOM callcenter::info, plain or as JSON.")
+		p.Problem(0, "", "The delivery holds no event.", "Send events of CUSTOM callcenter::info, plain or as JSON.")
 	}
 	return p
 }
@@ -91,10 +91,10 @@ func values(p *format.Parsed, line int, b []byte, o format.Options) int {
 	var raw json.RawMessage
 	if err := dec.Decode(&raw); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			problem(p, line, "", "The JSON ends in the middle.", "Send the event again, whole.")
+			p.Problem(line, "", "The JSON ends in the middle.", "Send the event again, whole.")
 			return len(b)
 		}
-		problem(p, line, "", "The event is no JSON: "+clip(err.Error())+".", "Send the events as the event socket writes them.")
+		p.Problem(line, "", "The event is no JSON: "+clip(err.Error())+".", "Send the events as the event socket writes them.")
 		// What was read up to the fault is not read again: a long delivery is read once.
 		at := 1
 		if fault, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -112,7 +112,7 @@ func values(p *format.Parsed, line int, b []byte, o format.Options) int {
 	for _, one := range many {
 		var fields map[string]json.RawMessage
 		if json.Unmarshal(one, &fields) != nil {
-			problem(p, line, "", "The JSON is no event.", "Send objects with the event's headers as their fields.")
+			p.Problem(line, "", "The JSON is no event.", "Send objects with the event's headers as their fields.")
 			continue
 		}
 		h := headers{}

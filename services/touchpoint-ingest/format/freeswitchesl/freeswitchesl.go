@@ -76,7 +76,7 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 	session := h.of("CC-Member-Session-UUID")
 	member := cmp.Or(h.of("CC-Member-UUID"), session)
 	if member == "" {
-		problem(p, line, "CC-Member-UUID", "The event "+action+" names no member.", "Send the events as mod_callcenter writes them.")
+		p.Problem(line, "CC-Member-UUID", "The event "+action+" names no member.", "Send the events as mod_callcenter writes them.")
 		return
 	}
 	e := format.Event{Call: lenient.ShortID(member, 100, "hash-"), Name: action, Fields: map[string]string{}}
@@ -103,7 +103,7 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 		if at := instant(s); !at.IsZero() {
 			keep(field, strconv.FormatInt(at.Unix(), 10))
 		} else if strings.Trim(s, "0") != "" {
-			problem(p, line, field, fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the stay is parked, for its times cannot be trusted.")
+			p.Problem(line, field, fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the stay is parked, for its times cannot be trusted.")
 			keep("unreadable", field)
 		}
 	}
@@ -111,7 +111,7 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 		e.At = instant(e.Fields[own[action]])
 	}
 	if e.At.IsZero() {
-		problem(p, line, "Event-Date-Timestamp", "The event "+action+" has no time.", "Send the events with their Event-Date headers.")
+		p.Problem(line, "Event-Date-Timestamp", "The event "+action+" has no time.", "Send the events with their Event-Date headers.")
 		return
 	}
 	e.ID = action + ":" + strconv.FormatInt(e.At.UnixMicro(), 10) + ":" + lenient.Hash(e.Fields["CC-Agent"])[:8]
@@ -162,8 +162,4 @@ func clip(s string) string {
 		}
 	}
 	return s
-}
-
-func problem(p *format.Parsed, line int, field, message, remedy string) {
-	p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 }

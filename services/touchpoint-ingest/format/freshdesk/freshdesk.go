@@ -51,7 +51,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 	for line, raw := range lenient.Documents(d.Body) {
 		b, err := read(raw)
 		if err != nil {
-			p.Problems = append(p.Problems, format.Problem{Line: line, Message: "It is neither JSON nor form encoding.", Remedy: "Choose JSON in the automation rule, and put quotes around placeholders; those that may hold quotes themselves are better left out."})
+			p.Problem(line, "", "It is neither JSON nor form encoding.", "Choose JSON in the automation rule, and put quotes around placeholders; those that may hold quotes themselves are better left out.")
 			continue
 		}
 		r := reader{Parsed: &p, o: o, line: line, b: b, received: d.ReceivedAt}
@@ -70,7 +70,7 @@ type reader struct {
 }
 
 func (r *reader) problem(field, message, remedy string) {
-	r.Problems = append(r.Problems, format.Problem{Line: r.line, Field: field, Message: message, Remedy: remedy})
+	r.Problem(r.line, field, message, remedy)
 }
 
 // time returns the first of some times that can be read; a field that is there and cannot is a problem.

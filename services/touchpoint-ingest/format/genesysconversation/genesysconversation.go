@@ -83,11 +83,11 @@ func (r *reader) conversation(raw []byte, line int) {
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
 			field = wrong.Field
 		}
-		r.problem(line, field, "This has another shape than in a conversation.", "Send conversations as the system answered.")
+		r.Problem(line, field, "This has another shape than in a conversation.", "Send conversations as the system answered.")
 		return
 	}
 	if c.ConversationID == "" {
-		r.problem(line, "conversationId", "A conversation without conversationId.", "Send conversations as the system answered.")
+		r.Problem(line, "conversationId", "A conversation without conversationId.", "Send conversations as the system answered.")
 		return
 	}
 	k := &kept{reader: r, line: line, fields: map[string]string{}, told: map[string]bool{}}
@@ -100,7 +100,7 @@ func (r *reader) conversation(raw []byte, line int) {
 		r.Ignore("conversation in progress")
 		return
 	case start.IsZero():
-		r.problem(line, "conversationStart", "A conversation without its start.", "Send conversations as the system answered.")
+		r.Problem(line, "conversationStart", "A conversation without its start.", "Send conversations as the system answered.")
 		return
 	}
 	k.text("originatingDirection", lenient.Text(strings.ToLower(string(c.OriginatingDirection))))

@@ -33,10 +33,6 @@ func (r *reader) unwrap(raw []byte, line int) {
 	}
 }
 
-func (r *reader) problem(line int, field, message, remedy string) {
-	r.Problems = append(r.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
-}
-
 // kept gathers the fields of a conversation that are kept.
 type kept struct {
 	*reader
@@ -58,7 +54,7 @@ func (k *kept) time(name string, t lenient.Text) time.Time {
 	at, ok := lenient.Happened(t, k.o.Zone)
 	if !ok {
 		k.broken = true
-		k.problem(k.line, name, "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00.000Z.")
+		k.Problem(k.line, name, "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00.000Z.")
 	} else if !at.IsZero() {
 		k.fields[name] = at.UTC().Format(time.RFC3339Nano)
 	}
@@ -87,6 +83,6 @@ func (k *kept) detail(name string, t lenient.Text) time.Time {
 func (k *kept) once(name, message string) {
 	if !k.told[name] {
 		k.told[name] = true
-		k.problem(k.line, name, message, "Send the conversation as the system answered.")
+		k.Problem(k.line, name, message, "Send the conversation as the system answered.")
 	}
 }

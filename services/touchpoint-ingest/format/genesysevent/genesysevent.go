@@ -88,7 +88,7 @@ func (r *reader) event(raw []byte, line int) {
 		envelope.Detail, err = &n, json.Unmarshal(raw, &n)
 	}
 	if err != nil {
-		r.problem(line, "detail", "This has another shape than in an event.", "Send events as they were delivered.")
+		r.Problem(line, "detail", "This has another shape than in an event.", "Send events as they were delivered.")
 		return
 	}
 	n = *envelope.Detail
@@ -102,7 +102,7 @@ func (r *reader) event(raw []byte, line int) {
 	i := slices.IndexFunc(read, func(kind string) bool { return strings.HasSuffix(topic, "."+kind) })
 	switch _, rest, _ := strings.Cut(strings.TrimPrefix(topic, topics), "."); {
 	case rest == "":
-		r.problem(line, "topicName", "An event without the topic that says what happened.", "Send events as they were delivered.")
+		r.Problem(line, "topicName", "An event without the topic that says what happened.", "Send events as they were delivered.")
 		return
 	case i < 0:
 		r.Ignore(name(lenient.Text(topics + "{id}." + rest)))
@@ -111,17 +111,17 @@ func (r *reader) event(raw []byte, line int) {
 	kind := read[i]
 	var b body
 	if err := json.Unmarshal(n.EventBody, &b); err != nil || b.ConversationID == "" {
-		r.problem(line, "eventBody", "An event without a body that names the conversation.", "Send events as they were delivered.")
+		r.Problem(line, "eventBody", "An event without a body that names the conversation.", "Send events as they were delivered.")
 		return
 	}
 	if b.SessionID = cmp.Or(b.SessionID, b.ParticipantID); b.SessionID == "" {
-		r.problem(line, "sessionId", "An event that does not say whose it is.", "Send events as they were delivered.")
+		r.Problem(line, "sessionId", "An event that does not say whose it is.", "Send events as they were delivered.")
 		return
 	}
 	when := cmp.Or(b.EventTime, n.Timestamp)
 	at, ok := lenient.Time(when, r.o.Zone)
 	if ms, number := lenient.Number(when); !ok || number && ms < 1e11 { // in seconds it is a mistake
-		r.problem(line, "eventTime", "This is no time.", "Send times as the system writes them: 1772438400000.")
+		r.Problem(line, "eventTime", "This is no time.", "Send times as the system writes them: 1772438400000.")
 		return
 	}
 	k := &kept{reader: r, line: line, fields: map[string]string{}}

@@ -28,16 +28,12 @@ func (r *reader) unwrap(raw []byte, line int) {
 	}
 	for _, x := range envelope.Records {
 		if x.Body == "" {
-			r.problem(line, "Records", "This record of the envelope holds no event.", "Send the envelope as the queue delivered it.")
+			r.Problem(line, "Records", "This record of the envelope holds no event.", "Send the envelope as the queue delivered it.")
 		}
 		for line, raw := range r.objects([]byte(x.Body), line) {
 			r.event(raw, line)
 		}
 	}
-}
-
-func (r *reader) problem(line int, field, message, remedy string) {
-	r.Problems = append(r.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 }
 
 // kept gathers the fields of an event that are kept.
@@ -58,7 +54,7 @@ func (k *kept) number(name string, t lenient.Text) {
 		return
 	}
 	if _, ok := lenient.Number(t); !ok {
-		k.problem(k.line, name, "This is no number; the event is taken without it.", "Send durations as numbers of milliseconds.")
+		k.Problem(k.line, name, "This is no number; the event is taken without it.", "Send durations as numbers of milliseconds.")
 		return
 	}
 	k.fields[name] = string(t)

@@ -62,7 +62,7 @@ func Objects(p *format.Parsed, body []byte, line int, whole, object string) iter
 			var all []json.RawMessage
 			switch {
 			case raw == nil:
-				p.Problems = append(p.Problems, format.Problem{Line: line, Message: "This is no whole JSON value.", Remedy: whole})
+				p.Problem(line, "", "This is no whole JSON value.", whole)
 			case raw[0] == '{':
 				return yield(line, raw)
 			case raw[0] == '[' && depth < 3 && json.Unmarshal(raw, &all) == nil:
@@ -72,7 +72,7 @@ func Objects(p *format.Parsed, body []byte, line int, whole, object string) iter
 					}
 				}
 			default:
-				p.Problems = append(p.Problems, format.Problem{Line: line, Message: "This is no JSON object.", Remedy: object})
+				p.Problem(line, "", "This is no JSON object.", object)
 			}
 			return true
 		}

@@ -69,7 +69,7 @@ func parse(d format.Delivery, o format.Options) (p format.Parsed) {
 	body := bytes.TrimSpace(bytes.TrimPrefix(d.Body, []byte("\ufeff")))
 	switch {
 	case len(body) == 0:
-		problem(&p, 0, "", "The delivery is empty.", "Send the events as TaskRouter posts them.")
+		p.Problem(0, "", "The delivery is empty.", "Send the events as TaskRouter posts them.")
 		return p
 	case body[0] == '{' || body[0] == '[':
 		stream(&p, body, o)
@@ -87,7 +87,7 @@ func parse(d format.Delivery, o format.Options) (p format.Parsed) {
 			f.set(name, all[name][0])
 		}
 		if err != nil && f["eventtype"] == "" {
-			problem(&p, n, "", "The line is no form.", "Send the events as TaskRouter posts them, one a request or one a line.")
+			p.Problem(n, "", "The line is no form.", "Send the events as TaskRouter posts them, one a request or one a line.")
 			continue
 		}
 		take(&p, n, f, o)
@@ -102,7 +102,7 @@ func stream(p *format.Parsed, body []byte, o format.Options) {
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
 			if !errors.Is(err, io.EOF) {
-				problem(p, n, "", "The event is no JSON: "+clip(err.Error())+".", "Send the events as Event Streams sends them.")
+				p.Problem(n, "", "The event is no JSON: "+clip(err.Error())+".", "Send the events as Event Streams sends them.")
 			}
 			return
 		}
@@ -165,7 +165,7 @@ func take(p *format.Parsed, line int, f fields, o format.Options) {
 	name, task := strings.ToLower(f["eventtype"]), f["tasksid"]
 	switch {
 	case name == "":
-		problem(p, line, "EventType", "The event has no type.", "Send the events as TaskRouter posts them.")
+		p.Problem(line, "EventType", "The event has no type.", "Send the events as TaskRouter posts them.")
 		return
 	case !used(name):
 		p.Ignore(clip(name))
@@ -174,7 +174,7 @@ func take(p *format.Parsed, line int, f fields, o format.Options) {
 		task = f["resourcesid"]
 	}
 	if task == "" {
-		problem(p, line, "TaskSid", "The event "+name+" names no task.", "Send the events as TaskRouter posts them.")
+		p.Problem(line, "TaskSid", "The event "+name+" names no task.", "Send the events as TaskRouter posts them.")
 		return
 	}
 	e := format.Event{Call: lenient.ShortID(task, 120, "hash-"), Name: name, Fields: map[string]string{}}
@@ -196,14 +196,14 @@ func take(p *format.Parsed, line int, f fields, o format.Options) {
 	if s := f["taskdatecreated"]; !moment(s).IsZero() {
 		keep("TaskDateCreated", strconv.FormatInt(moment(s).UnixMilli(), 10))
 	} else if s != "" {
-		problem(p, line, "TaskDateCreated", fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the event is taken without it.")
+		p.Problem(line, "TaskDateCreated", fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the event is taken without it.")
 	}
 	stamp := cmp.Or(f["timestampms"], f["timestamp"])
 	if e.At = moment(stamp); e.At.IsZero() {
 		e.At = moment(f["timestamp"])
 	}
 	if e.At.IsZero() {
-		problem(p, line, "Timestamp", fmt.Sprintf("%q is no time since 2000.", clip(stamp)), "Send the events as TaskRouter posts them: what happened when is all that they tell.")
+		p.Problem(line, "Timestamp", fmt.Sprintf("%q is no time since 2000.", clip(stamp)), "Send the events as TaskRouter posts them: what happened when is all that they tell.")
 		return
 	}
 	e.ID = lenient.ShortID(cmp.Or(f["sid"], f["resourcesid"]+":"+name+":"+strconv.FormatInt(e.At.UnixMilli(), 10)), 120, "hash-")
@@ -236,8 +236,4 @@ func clip(s string) string {
 		}
 	}
 	return s
-}
-
-func problem(p *format.Parsed, line int, field, message, remedy string) {
-	p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 }

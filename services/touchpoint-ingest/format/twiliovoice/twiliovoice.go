@@ -51,13 +51,13 @@ func parse(d format.Delivery, o format.Options) (p format.Parsed) {
 		empty = false
 		fields, err := form(line)
 		if err != nil {
-			problem(&p, n, "", "The line is no form.", "Send the callbacks as Twilio posts them, one a request or one a line.")
+			p.Problem(n, "", "The line is no form.", "Send the callbacks as Twilio posts them, one a request or one a line.")
 			continue
 		}
 		take(&p, n, fields, d, o)
 	}
 	if empty {
-		problem(&p, 0, "", "The delivery is empty.", "Send the callbacks as Twilio posts them.")
+		p.Problem(0, "", "The delivery is empty.", "Send the callbacks as Twilio posts them.")
 	}
 	return p
 }
@@ -101,7 +101,7 @@ func take(p *format.Parsed, line int, f map[string]string, d format.Delivery, o 
 		p.Ignore(clip(cmp.Or(f["statuscallbackevent"], f["callbacksource"], "a request without CallStatus")))
 		return
 	case sid == "":
-		problem(p, line, "CallSid", "The callback names no call.", "Send the callbacks as Twilio posts them.")
+		p.Problem(line, "CallSid", "The callback names no call.", "Send the callbacks as Twilio posts them.")
 		return
 	case !step(status) && !final(status):
 		p.Ignore(clip(status))
@@ -120,16 +120,16 @@ func take(p *format.Parsed, line int, f map[string]string, d format.Delivery, o 
 		if n, err := strconv.ParseFloat(s, 64); err == nil && n > -1e9 && n < 1e9 {
 			keep(name, strconv.FormatInt(int64(n), 10))
 		} else if s != "" {
-			problem(p, line, name, fmt.Sprintf("%q is no number.", clip(s)), "Find out what wrote it; the event is taken without it.")
+			p.Problem(line, name, fmt.Sprintf("%q is no number.", clip(s)), "Find out what wrote it; the event is taken without it.")
 		}
 	}
 	stamp := f["timestamp"]
 	if e.At = moment(stamp); e.At.IsZero() {
 		if stamp != "" {
-			problem(p, line, "Timestamp", fmt.Sprintf("%q is no time since 2000.", clip(stamp)), "Twilio writes RFC 2822 (\"Mon, 02 Mar 2026 08:00:00 +0000\"); the time of receipt is taken for it, and nothing is measured from it.")
+			p.Problem(line, "Timestamp", fmt.Sprintf("%q is no time since 2000.", clip(stamp)), "Twilio writes RFC 2822 (\"Mon, 02 Mar 2026 08:00:00 +0000\"); the time of receipt is taken for it, and nothing is measured from it.")
 		}
 		if d.Origin != "" {
-			problem(p, line, "Timestamp", "The event has no time, and that of a file's reading is not its own.", "Keep the Timestamp of callbacks in the file.")
+			p.Problem(line, "Timestamp", "The event has no time, and that of a file's reading is not its own.", "Keep the Timestamp of callbacks in the file.")
 			return
 		}
 		e.At = d.ReceivedAt.UTC()
@@ -224,8 +224,4 @@ func clip(s string) string {
 		}
 	}
 	return s
-}
-
-func problem(p *format.Parsed, line int, field, message, remedy string) {
-	p.Problems = append(p.Problems, format.Problem{Line: line, Field: field, Message: message, Remedy: remedy})
 }

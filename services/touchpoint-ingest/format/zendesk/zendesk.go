@@ -90,7 +90,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 	for line, raw := range lenient.Documents(d.Body) {
 		var b body
 		if err := lenient.Decode(raw, &b); err != nil {
-			p.Problems = append(p.Problems, format.Problem{Line: line, Message: "It is no JSON.", Remedy: "Send what Zendesk sent, as it came; a trigger's body is written as an object with a ticket."})
+			p.Problem(line, "", "It is no JSON.", "Send what Zendesk sent, as it came; a trigger's body is written as an object with a ticket.")
 			continue
 		}
 		r := reader{Parsed: &p, o: o, line: line}
@@ -107,7 +107,7 @@ type reader struct {
 }
 
 func (r *reader) problem(field, message, remedy string) {
-	r.Problems = append(r.Problems, format.Problem{Line: r.line, Field: field, Message: message, Remedy: remedy})
+	r.Problem(r.line, field, message, remedy)
 }
 
 func (r *reader) read(b *body, raw []byte) {

@@ -37,6 +37,11 @@ const (
 	Role_ROLE_ADMIN Role = 3
 	// Reads who holds which role, and how to reach them. No other role but admin includes it.
 	Role_ROLE_DIRECTORY Role = 4
+	// Contests facts and rules on what others contested. It includes reading.
+	Role_ROLE_OWNER Role = 5
+	// Reads the scores of one agent, or of those in the teams that its holder leads. It includes reading; no other role includes
+	// it, not even admin.
+	Role_ROLE_AGENT Role = 6
 )
 
 // Enum value maps for Role.
@@ -47,6 +52,8 @@ var (
 		2: "ROLE_SOURCE",
 		3: "ROLE_ADMIN",
 		4: "ROLE_DIRECTORY",
+		5: "ROLE_OWNER",
+		6: "ROLE_AGENT",
 	}
 	Role_value = map[string]int32{
 		"ROLE_UNSPECIFIED": 0,
@@ -54,6 +61,8 @@ var (
 		"ROLE_SOURCE":      2,
 		"ROLE_ADMIN":       3,
 		"ROLE_DIRECTORY":   4,
+		"ROLE_OWNER":       5,
+		"ROLE_AGENT":       6,
 	}
 )
 
@@ -107,14 +116,18 @@ var File_touchstone_access_v1_access_proto protoreflect.FileDescriptor
 
 const file_touchstone_access_v1_access_proto_rawDesc = "" +
 	"\n" +
-	"!touchstone/access/v1/access.proto\x12\x14touchstone.access.v1\x1a google/protobuf/descriptor.proto*b\n" +
+	"!touchstone/access/v1/access.proto\x12\x14touchstone.access.v1\x1a google/protobuf/descriptor.proto*\x82\x01\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_READER\x10\x01\x12\x0f\n" +
 	"\vROLE_SOURCE\x10\x02\x12\x0e\n" +
 	"\n" +
 	"ROLE_ADMIN\x10\x03\x12\x12\n" +
-	"\x0eROLE_DIRECTORY\x10\x04:P\n" +
+	"\x0eROLE_DIRECTORY\x10\x04\x12\x0e\n" +
+	"\n" +
+	"ROLE_OWNER\x10\x05\x12\x0e\n" +
+	"\n" +
+	"ROLE_AGENT\x10\x06:P\n" +
 	"\x04role\x12\x1e.google.protobuf.MethodOptions\x18\x8d\x8c\x03 \x01(\x0e2\x1a.touchstone.access.v1.RoleR\x04roleBMZKgithub.com/touchstone-cx/touchstone/proto/gen/touchstone/access/v1;accessv1b\x06proto3"
 
 var (

@@ -27,6 +27,70 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// AuditKind is what was read or done.
+type AuditKind int32
+
+const (
+	AuditKind_AUDIT_KIND_UNSPECIFIED AuditKind = 0
+	// Scores of one agent were read.
+	AuditKind_AUDIT_KIND_AGENT_READ AuditKind = 1
+	// What is recorded about a customer was read.
+	AuditKind_AUDIT_KIND_CUSTOMER_READ AuditKind = 2
+	// A customer was forgotten.
+	AuditKind_AUDIT_KIND_CUSTOMER_FORGOTTEN AuditKind = 3
+	// A fact was contested, or a ruling made.
+	AuditKind_AUDIT_KIND_DISPUTE AuditKind = 4
+	// History was sealed.
+	AuditKind_AUDIT_KIND_SEALED AuditKind = 5
+)
+
+// Enum value maps for AuditKind.
+var (
+	AuditKind_name = map[int32]string{
+		0: "AUDIT_KIND_UNSPECIFIED",
+		1: "AUDIT_KIND_AGENT_READ",
+		2: "AUDIT_KIND_CUSTOMER_READ",
+		3: "AUDIT_KIND_CUSTOMER_FORGOTTEN",
+		4: "AUDIT_KIND_DISPUTE",
+		5: "AUDIT_KIND_SEALED",
+	}
+	AuditKind_value = map[string]int32{
+		"AUDIT_KIND_UNSPECIFIED":        0,
+		"AUDIT_KIND_AGENT_READ":         1,
+		"AUDIT_KIND_CUSTOMER_READ":      2,
+		"AUDIT_KIND_CUSTOMER_FORGOTTEN": 3,
+		"AUDIT_KIND_DISPUTE":            4,
+		"AUDIT_KIND_SEALED":             5,
+	}
+)
+
+func (x AuditKind) Enum() *AuditKind {
+	p := new(AuditKind)
+	*p = x
+	return p
+}
+
+func (x AuditKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AuditKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_admin_v1_admin_proto_enumTypes[0].Descriptor()
+}
+
+func (AuditKind) Type() protoreflect.EnumType {
+	return &file_touchstone_admin_v1_admin_proto_enumTypes[0]
+}
+
+func (x AuditKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AuditKind.Descriptor instead.
+func (AuditKind) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{0}
+}
+
 // KeyRole is what a key may do.
 type KeyRole int32
 
@@ -42,6 +106,10 @@ const (
 	KeyRole_KEY_ROLE_DIRECTORY KeyRole = 4
 	// Publishes as one source to try it out: facts are checked, answered and traced as others are, and counted nowhere.
 	KeyRole_KEY_ROLE_TEST KeyRole = 5
+	// Reads scores, contests facts and rules on what others contested.
+	KeyRole_KEY_ROLE_OWNER KeyRole = 6
+	// Reads scores, and those of one agent or of the agents in teams that its holder leads.
+	KeyRole_KEY_ROLE_AGENT KeyRole = 7
 )
 
 // Enum value maps for KeyRole.
@@ -53,6 +121,8 @@ var (
 		3: "KEY_ROLE_ADMIN",
 		4: "KEY_ROLE_DIRECTORY",
 		5: "KEY_ROLE_TEST",
+		6: "KEY_ROLE_OWNER",
+		7: "KEY_ROLE_AGENT",
 	}
 	KeyRole_value = map[string]int32{
 		"KEY_ROLE_UNSPECIFIED": 0,
@@ -61,6 +131,8 @@ var (
 		"KEY_ROLE_ADMIN":       3,
 		"KEY_ROLE_DIRECTORY":   4,
 		"KEY_ROLE_TEST":        5,
+		"KEY_ROLE_OWNER":       6,
+		"KEY_ROLE_AGENT":       7,
 	}
 )
 
@@ -75,11 +147,11 @@ func (x KeyRole) String() string {
 }
 
 func (KeyRole) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_admin_v1_admin_proto_enumTypes[0].Descriptor()
+	return file_touchstone_admin_v1_admin_proto_enumTypes[1].Descriptor()
 }
 
 func (KeyRole) Type() protoreflect.EnumType {
-	return &file_touchstone_admin_v1_admin_proto_enumTypes[0]
+	return &file_touchstone_admin_v1_admin_proto_enumTypes[1]
 }
 
 func (x KeyRole) Number() protoreflect.EnumNumber {
@@ -88,7 +160,7 @@ func (x KeyRole) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use KeyRole.Descriptor instead.
 func (KeyRole) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{0}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{1}
 }
 
 // VerifyRequest is empty.
@@ -383,7 +455,11 @@ type GetStatusResponse struct {
 	// Parked messages.
 	Parked uint64 `protobuf:"varint,11,opt,name=parked,proto3" json:"parked,omitempty"`
 	// Facts that the current map cannot count, by its having lost their touchpoint or measure.
-	Uncounted     uint64 `protobuf:"varint,12,opt,name=uncounted,proto3" json:"uncounted,omitempty"`
+	Uncounted uint64 `protobuf:"varint,12,opt,name=uncounted,proto3" json:"uncounted,omitempty"`
+	// Everything that happened before this time is sealed; unset where nothing is.
+	SealedBefore *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=sealed_before,json=sealedBefore,proto3" json:"sealed_before,omitempty"`
+	// Sequence of the base from which a recount begins; 0 where it begins at the stream's first.
+	Base          uint64 `protobuf:"varint,14,opt,name=base,proto3" json:"base,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -498,6 +574,20 @@ func (x *GetStatusResponse) GetParked() uint64 {
 func (x *GetStatusResponse) GetUncounted() uint64 {
 	if x != nil {
 		return x.Uncounted
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetSealedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SealedBefore
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetBase() uint64 {
+	if x != nil {
+		return x.Base
 	}
 	return 0
 }
@@ -1024,6 +1114,345 @@ func (x *ListRefusedResponse) GetRefused() []*v1.RefusedFact {
 	return nil
 }
 
+// TrimHistoryRequest names the day.
+type TrimHistoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Day before which everything is sealed, as 2024-10-01, in each organisation's zone; empty goes by the configured retention.
+	// It cannot be less than a month ago, nor before what is sealed already.
+	Before string `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"`
+	// Only say what would be done.
+	DryRun        bool `protobuf:"varint,2,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrimHistoryRequest) Reset() {
+	*x = TrimHistoryRequest{}
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrimHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrimHistoryRequest) ProtoMessage() {}
+
+func (x *TrimHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrimHistoryRequest.ProtoReflect.Descriptor instead.
+func (*TrimHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TrimHistoryRequest) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *TrimHistoryRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// TrimHistoryResponse tells what was done.
+type TrimHistoryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Everything that happened before this time is sealed.
+	SealedBefore *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=sealed_before,json=sealedBefore,proto3" json:"sealed_before,omitempty"`
+	// Facts that the ledger let go.
+	Facts uint64 `protobuf:"varint,2,opt,name=facts,proto3" json:"facts,omitempty"`
+	// Sequence in TS_FACT from which the stream is kept: a recount begins at the base and reads on from there.
+	FirstSequence uint64 `protobuf:"varint,3,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
+	// Messages that the stream let go.
+	Messages      uint64 `protobuf:"varint,4,opt,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrimHistoryResponse) Reset() {
+	*x = TrimHistoryResponse{}
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrimHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrimHistoryResponse) ProtoMessage() {}
+
+func (x *TrimHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrimHistoryResponse.ProtoReflect.Descriptor instead.
+func (*TrimHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TrimHistoryResponse) GetSealedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SealedBefore
+	}
+	return nil
+}
+
+func (x *TrimHistoryResponse) GetFacts() uint64 {
+	if x != nil {
+		return x.Facts
+	}
+	return 0
+}
+
+func (x *TrimHistoryResponse) GetFirstSequence() uint64 {
+	if x != nil {
+		return x.FirstSequence
+	}
+	return 0
+}
+
+func (x *TrimHistoryResponse) GetMessages() uint64 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+// AuditLine is one line of the audit. Also the message of the stream TS_AUDIT (ts.audit.<organisation>), which keeps 25 months.
+type AuditLine struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	At *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3" json:"at,omitempty"`
+	// Organisation id.
+	Organisation string `protobuf:"bytes,2,opt,name=organisation,proto3" json:"organisation,omitempty"`
+	// What.
+	Kind AuditKind `protobuf:"varint,3,opt,name=kind,proto3,enum=touchstone.admin.v1.AuditKind" json:"kind,omitempty"`
+	// Id of the key that called.
+	Key string `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
+	// What it was about, in a sentence. It never names a customer or an agent.
+	About         string `protobuf:"bytes,5,opt,name=about,proto3" json:"about,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditLine) Reset() {
+	*x = AuditLine{}
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditLine) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditLine) ProtoMessage() {}
+
+func (x *AuditLine) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditLine.ProtoReflect.Descriptor instead.
+func (*AuditLine) Descriptor() ([]byte, []int) {
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *AuditLine) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *AuditLine) GetOrganisation() string {
+	if x != nil {
+		return x.Organisation
+	}
+	return ""
+}
+
+func (x *AuditLine) GetKind() AuditKind {
+	if x != nil {
+		return x.Kind
+	}
+	return AuditKind_AUDIT_KIND_UNSPECIFIED
+}
+
+func (x *AuditLine) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *AuditLine) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
+// ListAuditRequest asks for a page.
+type ListAuditRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Organisation id; empty means "default".
+	Organisation string `protobuf:"bytes,1,opt,name=organisation,proto3" json:"organisation,omitempty"`
+	// Only this kind; unset means all.
+	Kind AuditKind `protobuf:"varint,2,opt,name=kind,proto3,enum=touchstone.admin.v1.AuditKind" json:"kind,omitempty"`
+	// Most lines, 1 to 1000; 0 means 100.
+	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before.
+	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditRequest) Reset() {
+	*x = ListAuditRequest{}
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditRequest) ProtoMessage() {}
+
+func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
+func (*ListAuditRequest) Descriptor() ([]byte, []int) {
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListAuditRequest) GetOrganisation() string {
+	if x != nil {
+		return x.Organisation
+	}
+	return ""
+}
+
+func (x *ListAuditRequest) GetKind() AuditKind {
+	if x != nil {
+		return x.Kind
+	}
+	return AuditKind_AUDIT_KIND_UNSPECIFIED
+}
+
+func (x *ListAuditRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListAuditRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListAuditResponse is a page.
+type ListAuditResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first.
+	Lines []*AuditLine `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListAuditResponse) Reset() {
+	*x = ListAuditResponse{}
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListAuditResponse) ProtoMessage() {}
+
+func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
+func (*ListAuditResponse) Descriptor() ([]byte, []int) {
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListAuditResponse) GetLines() []*AuditLine {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *ListAuditResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // BackupRequest is empty.
 type BackupRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1033,7 +1462,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1474,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[15]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1487,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 // BackupResponse is one piece of the backup.
@@ -1072,7 +1501,7 @@ type BackupResponse struct {
 
 func (x *BackupResponse) Reset() {
 	*x = BackupResponse{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1513,7 @@ func (x *BackupResponse) String() string {
 func (*BackupResponse) ProtoMessage() {}
 
 func (x *BackupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[16]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1526,7 @@ func (x *BackupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupResponse.ProtoReflect.Descriptor instead.
 func (*BackupResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *BackupResponse) GetData() []byte {
@@ -1118,7 +1547,7 @@ type RestoreRequest struct {
 
 func (x *RestoreRequest) Reset() {
 	*x = RestoreRequest{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1559,7 @@ func (x *RestoreRequest) String() string {
 func (*RestoreRequest) ProtoMessage() {}
 
 func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[17]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1572,7 @@ func (x *RestoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreRequest.ProtoReflect.Descriptor instead.
 func (*RestoreRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RestoreRequest) GetData() []byte {
@@ -1166,7 +1595,7 @@ type RestoreResponse struct {
 
 func (x *RestoreResponse) Reset() {
 	*x = RestoreResponse{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1607,7 @@ func (x *RestoreResponse) String() string {
 func (*RestoreResponse) ProtoMessage() {}
 
 func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[18]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1620,7 @@ func (x *RestoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreResponse.ProtoReflect.Descriptor instead.
 func (*RestoreResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RestoreResponse) GetMessages() uint64 {
@@ -1223,7 +1652,7 @@ type BackupRecord struct {
 
 func (x *BackupRecord) Reset() {
 	*x = BackupRecord{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +1664,7 @@ func (x *BackupRecord) String() string {
 func (*BackupRecord) ProtoMessage() {}
 
 func (x *BackupRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[19]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +1677,7 @@ func (x *BackupRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRecord.ProtoReflect.Descriptor instead.
 func (*BackupRecord) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *BackupRecord) GetHeader() *BackupHeader {
@@ -1285,7 +1714,7 @@ type BackupHeader struct {
 
 func (x *BackupHeader) Reset() {
 	*x = BackupHeader{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1297,7 +1726,7 @@ func (x *BackupHeader) String() string {
 func (*BackupHeader) ProtoMessage() {}
 
 func (x *BackupHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[20]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1310,7 +1739,7 @@ func (x *BackupHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupHeader.ProtoReflect.Descriptor instead.
 func (*BackupHeader) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *BackupHeader) GetFormat() uint32 {
@@ -1344,7 +1773,7 @@ type BackupMessage struct {
 
 func (x *BackupMessage) Reset() {
 	*x = BackupMessage{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1785,7 @@ func (x *BackupMessage) String() string {
 func (*BackupMessage) ProtoMessage() {}
 
 func (x *BackupMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[21]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1798,7 @@ func (x *BackupMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupMessage.ProtoReflect.Descriptor instead.
 func (*BackupMessage) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *BackupMessage) GetStream() string {
@@ -1413,7 +1842,7 @@ type BackupTrailer struct {
 
 func (x *BackupTrailer) Reset() {
 	*x = BackupTrailer{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1425,7 +1854,7 @@ func (x *BackupTrailer) String() string {
 func (*BackupTrailer) ProtoMessage() {}
 
 func (x *BackupTrailer) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[22]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1438,7 +1867,7 @@ func (x *BackupTrailer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupTrailer.ProtoReflect.Descriptor instead.
 func (*BackupTrailer) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *BackupTrailer) GetMessages() uint64 {
@@ -1464,19 +1893,23 @@ type Key struct {
 	Role KeyRole `protobuf:"varint,2,opt,name=role,proto3,enum=touchstone.admin.v1.KeyRole" json:"role,omitempty"`
 	// Organisation it is confined to; empty means all (admin only).
 	Organisation string `protobuf:"bytes,3,opt,name=organisation,proto3" json:"organisation,omitempty"`
-	// Source it publishes as; only for KEY_ROLE_SOURCE.
+	// Source it publishes as; only for KEY_ROLE_SOURCE and KEY_ROLE_TEST.
 	Source string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
 	// When it was created.
 	CreatedAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	// SHA-256 of the secret. Never sent to a client.
-	SecretSha256  []byte `protobuf:"bytes,6,opt,name=secret_sha256,json=secretSha256,proto3" json:"secret_sha256,omitempty"`
+	SecretSha256 []byte `protobuf:"bytes,6,opt,name=secret_sha256,json=secretSha256,proto3" json:"secret_sha256,omitempty"`
+	// Keyed hash of the agent whose own scores it reads; only for KEY_ROLE_AGENT.
+	Agent []byte `protobuf:"bytes,7,opt,name=agent,proto3" json:"agent,omitempty"`
+	// Teams whose agents' scores it reads; only for KEY_ROLE_AGENT.
+	Leads         []string `protobuf:"bytes,8,rep,name=leads,proto3" json:"leads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Key) Reset() {
 	*x = Key{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1921,7 @@ func (x *Key) String() string {
 func (*Key) ProtoMessage() {}
 
 func (x *Key) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[23]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1934,7 @@ func (x *Key) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Key.ProtoReflect.Descriptor instead.
 func (*Key) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Key) GetId() string {
@@ -1546,6 +1979,20 @@ func (x *Key) GetSecretSha256() []byte {
 	return nil
 }
 
+func (x *Key) GetAgent() []byte {
+	if x != nil {
+		return x.Agent
+	}
+	return nil
+}
+
+func (x *Key) GetLeads() []string {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
 // CreateKeyRequest asks for a key.
 type CreateKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1553,15 +2000,19 @@ type CreateKeyRequest struct {
 	Role KeyRole `protobuf:"varint,1,opt,name=role,proto3,enum=touchstone.admin.v1.KeyRole" json:"role,omitempty"`
 	// Organisation; empty means "default" for a source or reader and all for an admin.
 	Organisation string `protobuf:"bytes,2,opt,name=organisation,proto3" json:"organisation,omitempty"`
-	// Source; required for KEY_ROLE_SOURCE.
-	Source        string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Source; required for KEY_ROLE_SOURCE and KEY_ROLE_TEST.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Agent whose own scores it reads, by the source's id; for KEY_ROLE_AGENT, which needs an agent or teams.
+	Agent string `protobuf:"bytes,4,opt,name=agent,proto3" json:"agent,omitempty"`
+	// Team ids; their agents' scores, as far as handled in them, are read; for KEY_ROLE_AGENT.
+	Leads         []string `protobuf:"bytes,5,rep,name=leads,proto3" json:"leads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateKeyRequest) Reset() {
 	*x = CreateKeyRequest{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[24]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1573,7 +2024,7 @@ func (x *CreateKeyRequest) String() string {
 func (*CreateKeyRequest) ProtoMessage() {}
 
 func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[24]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1586,7 +2037,7 @@ func (x *CreateKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateKeyRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CreateKeyRequest) GetRole() KeyRole {
@@ -1610,6 +2061,20 @@ func (x *CreateKeyRequest) GetSource() string {
 	return ""
 }
 
+func (x *CreateKeyRequest) GetAgent() string {
+	if x != nil {
+		return x.Agent
+	}
+	return ""
+}
+
+func (x *CreateKeyRequest) GetLeads() []string {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
 // CreateKeyResponse holds the key.
 type CreateKeyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1623,7 +2088,7 @@ type CreateKeyResponse struct {
 
 func (x *CreateKeyResponse) Reset() {
 	*x = CreateKeyResponse{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[25]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1635,7 +2100,7 @@ func (x *CreateKeyResponse) String() string {
 func (*CreateKeyResponse) ProtoMessage() {}
 
 func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[25]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1648,7 +2113,7 @@ func (x *CreateKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKeyResponse.ProtoReflect.Descriptor instead.
 func (*CreateKeyResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CreateKeyResponse) GetKey() *Key {
@@ -1674,7 +2139,7 @@ type ListKeysRequest struct {
 
 func (x *ListKeysRequest) Reset() {
 	*x = ListKeysRequest{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[26]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1686,7 +2151,7 @@ func (x *ListKeysRequest) String() string {
 func (*ListKeysRequest) ProtoMessage() {}
 
 func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[26]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1699,7 +2164,7 @@ func (x *ListKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListKeysRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 // ListKeysResponse lists keys.
@@ -1713,7 +2178,7 @@ type ListKeysResponse struct {
 
 func (x *ListKeysResponse) Reset() {
 	*x = ListKeysResponse{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[27]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1725,7 +2190,7 @@ func (x *ListKeysResponse) String() string {
 func (*ListKeysResponse) ProtoMessage() {}
 
 func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[27]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1738,7 +2203,7 @@ func (x *ListKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListKeysResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListKeysResponse) GetKeys() []*Key {
@@ -1759,7 +2224,7 @@ type RevokeKeyRequest struct {
 
 func (x *RevokeKeyRequest) Reset() {
 	*x = RevokeKeyRequest{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[28]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +2236,7 @@ func (x *RevokeKeyRequest) String() string {
 func (*RevokeKeyRequest) ProtoMessage() {}
 
 func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[28]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +2249,7 @@ func (x *RevokeKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeKeyRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RevokeKeyRequest) GetId() string {
@@ -1803,7 +2268,7 @@ type RevokeKeyResponse struct {
 
 func (x *RevokeKeyResponse) Reset() {
 	*x = RevokeKeyResponse{}
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[29]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +2280,7 @@ func (x *RevokeKeyResponse) String() string {
 func (*RevokeKeyResponse) ProtoMessage() {}
 
 func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[29]
+	mi := &file_touchstone_admin_v1_admin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +2293,7 @@ func (x *RevokeKeyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKeyResponse.ProtoReflect.Descriptor instead.
 func (*RevokeKeyResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_touchstone_admin_v1_admin_proto_rawDescGZIP(), []int{34}
 }
 
 var File_touchstone_admin_v1_admin_proto protoreflect.FileDescriptor
@@ -1851,7 +2316,7 @@ const file_touchstone_admin_v1_admin_proto_rawDesc = "" +
 	"generation\x18\x01 \x01(\x04R\n" +
 	"generation\x12\x14\n" +
 	"\x05facts\x18\x02 \x01(\x04R\x05facts\"\x12\n" +
-	"\x10GetStatusRequest\"\xe6\x02\n" +
+	"\x10GetStatusRequest\"\xbb\x03\n" +
 	"\x11GetStatusResponse\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x1f\n" +
 	"\vstream_last\x18\x02 \x01(\x04R\n" +
@@ -1870,7 +2335,9 @@ const file_touchstone_admin_v1_admin_proto_rawDesc = "" +
 	"\tretracted\x18\n" +
 	" \x01(\x04R\tretracted\x12\x16\n" +
 	"\x06parked\x18\v \x01(\x04R\x06parked\x12\x1c\n" +
-	"\tuncounted\x18\f \x01(\x04R\tuncounted\"\xda\x01\n" +
+	"\tuncounted\x18\f \x01(\x04R\tuncounted\x12?\n" +
+	"\rsealed_before\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\fsealedBefore\x12\x12\n" +
+	"\x04base\x18\x0e \x01(\x04R\x04base\"\xda\x01\n" +
 	"\rParkedMessage\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x127\n" +
 	"\tparked_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bparkedAt\x12\x18\n" +
@@ -1903,7 +2370,32 @@ const file_touchstone_admin_v1_admin_proto_rawDesc = "" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05limit\x12\x18\n" +
 	"\x02id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x02id\"R\n" +
 	"\x13ListRefusedResponse\x12;\n" +
-	"\arefused\x18\x01 \x03(\v2!.touchstone.ingest.v1.RefusedFactR\arefused\"\x0f\n" +
+	"\arefused\x18\x01 \x03(\v2!.touchstone.ingest.v1.RefusedFactR\arefused\"N\n" +
+	"\x12TrimHistoryRequest\x12\x1f\n" +
+	"\x06before\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\n" +
+	"R\x06before\x12\x17\n" +
+	"\adry_run\x18\x02 \x01(\bR\x06dryRun\"\xaf\x01\n" +
+	"\x13TrimHistoryResponse\x12?\n" +
+	"\rsealed_before\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\fsealedBefore\x12\x14\n" +
+	"\x05facts\x18\x02 \x01(\x04R\x05facts\x12%\n" +
+	"\x0efirst_sequence\x18\x03 \x01(\x04R\rfirstSequence\x12\x1a\n" +
+	"\bmessages\x18\x04 \x01(\x04R\bmessages\"\xb7\x01\n" +
+	"\tAuditLine\x12*\n" +
+	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\"\n" +
+	"\forganisation\x18\x02 \x01(\tR\forganisation\x122\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1e.touchstone.admin.v1.AuditKindR\x04kind\x12\x10\n" +
+	"\x03key\x18\x04 \x01(\tR\x03key\x12\x14\n" +
+	"\x05about\x18\x05 \x01(\tR\x05about\"\xce\x01\n" +
+	"\x10ListAuditRequest\x12+\n" +
+	"\forganisation\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\forganisation\x12<\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1e.touchstone.admin.v1.AuditKindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12'\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\"q\n" +
+	"\x11ListAuditResponse\x124\n" +
+	"\x05lines\x18\x01 \x03(\v2\x1e.touchstone.admin.v1.AuditLineR\x05lines\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x0f\n" +
 	"\rBackupRequest\"$\n" +
 	"\x0eBackupResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"$\n" +
@@ -1926,7 +2418,7 @@ const file_touchstone_admin_v1_admin_proto_rawDesc = "" +
 	"\x04data\x18\x04 \x01(\fR\x04data\"C\n" +
 	"\rBackupTrailer\x12\x1a\n" +
 	"\bmessages\x18\x01 \x01(\x04R\bmessages\x12\x16\n" +
-	"\x06sha256\x18\x02 \x01(\fR\x06sha256\"\xe3\x01\n" +
+	"\x06sha256\x18\x02 \x01(\fR\x06sha256\"\x8f\x02\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1c.touchstone.admin.v1.KeyRoleR\x04role\x12\"\n" +
@@ -1934,12 +2426,16 @@ const file_touchstone_admin_v1_admin_proto_rawDesc = "" +
 	"\x06source\x18\x04 \x01(\tR\x06source\x129\n" +
 	"\n" +
 	"created_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tcreatedAt\x12#\n" +
-	"\rsecret_sha256\x18\x06 \x01(\fR\fsecretSha256\"\xb8\x01\n" +
+	"\rsecret_sha256\x18\x06 \x01(\fR\fsecretSha256\x12\x14\n" +
+	"\x05agent\x18\a \x01(\fR\x05agent\x12\x14\n" +
+	"\x05leads\x18\b \x03(\tR\x05leads\"\xf8\x01\n" +
 	"\x10CreateKeyRequest\x12<\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x1c.touchstone.admin.v1.KeyRoleB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04role\x12+\n" +
 	"\forganisation\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\forganisation\x129\n" +
-	"\x06source\x18\x03 \x01(\tB!\xbaH\x1er\x1c2\x1a^([a-z][a-z0-9_-]{0,63})?$R\x06source\"U\n" +
+	"\x06source\x18\x03 \x01(\tB!\xbaH\x1er\x1c2\x1a^([a-z][a-z0-9_-]{0,63})?$R\x06source\x12\x1e\n" +
+	"\x05agent\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05agent\x12\x1e\n" +
+	"\x05leads\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x05leads\"U\n" +
 	"\x11CreateKeyResponse\x12*\n" +
 	"\x03key\x18\x01 \x01(\v2\x18.touchstone.admin.v1.KeyR\x03key\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\"\x11\n" +
@@ -1948,14 +2444,24 @@ const file_touchstone_admin_v1_admin_proto_rawDesc = "" +
 	"\x04keys\x18\x01 \x03(\v2\x18.touchstone.admin.v1.KeyR\x04keys\"-\n" +
 	"\x10RevokeKeyRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"\x13\n" +
-	"\x11RevokeKeyResponse*\x8c\x01\n" +
+	"\x11RevokeKeyResponse*\xb2\x01\n" +
+	"\tAuditKind\x12\x1a\n" +
+	"\x16AUDIT_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15AUDIT_KIND_AGENT_READ\x10\x01\x12\x1c\n" +
+	"\x18AUDIT_KIND_CUSTOMER_READ\x10\x02\x12!\n" +
+	"\x1dAUDIT_KIND_CUSTOMER_FORGOTTEN\x10\x03\x12\x16\n" +
+	"\x12AUDIT_KIND_DISPUTE\x10\x04\x12\x15\n" +
+	"\x11AUDIT_KIND_SEALED\x10\x05*\xb4\x01\n" +
 	"\aKeyRole\x12\x18\n" +
 	"\x14KEY_ROLE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fKEY_ROLE_READER\x10\x01\x12\x13\n" +
 	"\x0fKEY_ROLE_SOURCE\x10\x02\x12\x12\n" +
 	"\x0eKEY_ROLE_ADMIN\x10\x03\x12\x16\n" +
 	"\x12KEY_ROLE_DIRECTORY\x10\x04\x12\x11\n" +
-	"\rKEY_ROLE_TEST\x10\x052\x9b\t\n" +
+	"\rKEY_ROLE_TEST\x10\x05\x12\x12\n" +
+	"\x0eKEY_ROLE_OWNER\x10\x06\x12\x12\n" +
+	"\x0eKEY_ROLE_AGENT\x10\a2\xe5\n" +
+	"\n" +
 	"\fAdminService\x12W\n" +
 	"\x06Verify\x12\".touchstone.admin.v1.VerifyRequest\x1a#.touchstone.admin.v1.VerifyResponse\"\x04\xe8\xe0\x18\x03\x12Z\n" +
 	"\aRebuild\x12#.touchstone.admin.v1.RebuildRequest\x1a$.touchstone.admin.v1.RebuildResponse\"\x04\xe8\xe0\x18\x03\x12`\n" +
@@ -1964,7 +2470,9 @@ const file_touchstone_admin_v1_admin_proto_rawDesc = "" +
 	"ListParked\x12&.touchstone.admin.v1.ListParkedRequest\x1a'.touchstone.admin.v1.ListParkedResponse\"\x04\xe8\xe0\x18\x03\x12`\n" +
 	"\tGetParked\x12%.touchstone.admin.v1.GetParkedRequest\x1a&.touchstone.admin.v1.GetParkedResponse\"\x04\xe8\xe0\x18\x03\x12i\n" +
 	"\fReplayParked\x12(.touchstone.admin.v1.ReplayParkedRequest\x1a).touchstone.admin.v1.ReplayParkedResponse\"\x04\xe8\xe0\x18\x03\x12f\n" +
-	"\vListRefused\x12'.touchstone.admin.v1.ListRefusedRequest\x1a(.touchstone.admin.v1.ListRefusedResponse\"\x04\xe8\xe0\x18\x03\x12Y\n" +
+	"\vListRefused\x12'.touchstone.admin.v1.ListRefusedRequest\x1a(.touchstone.admin.v1.ListRefusedResponse\"\x04\xe8\xe0\x18\x03\x12f\n" +
+	"\vTrimHistory\x12'.touchstone.admin.v1.TrimHistoryRequest\x1a(.touchstone.admin.v1.TrimHistoryResponse\"\x04\xe8\xe0\x18\x03\x12`\n" +
+	"\tListAudit\x12%.touchstone.admin.v1.ListAuditRequest\x1a&.touchstone.admin.v1.ListAuditResponse\"\x04\xe8\xe0\x18\x03\x12Y\n" +
 	"\x06Backup\x12\".touchstone.admin.v1.BackupRequest\x1a#.touchstone.admin.v1.BackupResponse\"\x04\xe8\xe0\x18\x030\x01\x12\\\n" +
 	"\aRestore\x12#.touchstone.admin.v1.RestoreRequest\x1a$.touchstone.admin.v1.RestoreResponse\"\x04\xe8\xe0\x18\x03(\x01\x12`\n" +
 	"\tCreateKey\x12%.touchstone.admin.v1.CreateKeyRequest\x1a&.touchstone.admin.v1.CreateKeyResponse\"\x04\xe8\xe0\x18\x03\x12]\n" +
@@ -1983,86 +2491,102 @@ func file_touchstone_admin_v1_admin_proto_rawDescGZIP() []byte {
 	return file_touchstone_admin_v1_admin_proto_rawDescData
 }
 
-var file_touchstone_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_touchstone_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_touchstone_admin_v1_admin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_touchstone_admin_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_touchstone_admin_v1_admin_proto_goTypes = []any{
-	(KeyRole)(0),                  // 0: touchstone.admin.v1.KeyRole
-	(*VerifyRequest)(nil),         // 1: touchstone.admin.v1.VerifyRequest
-	(*VerifyResponse)(nil),        // 2: touchstone.admin.v1.VerifyResponse
-	(*RebuildRequest)(nil),        // 3: touchstone.admin.v1.RebuildRequest
-	(*RebuildResponse)(nil),       // 4: touchstone.admin.v1.RebuildResponse
-	(*GetStatusRequest)(nil),      // 5: touchstone.admin.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 6: touchstone.admin.v1.GetStatusResponse
-	(*ParkedMessage)(nil),         // 7: touchstone.admin.v1.ParkedMessage
-	(*ListParkedRequest)(nil),     // 8: touchstone.admin.v1.ListParkedRequest
-	(*ListParkedResponse)(nil),    // 9: touchstone.admin.v1.ListParkedResponse
-	(*GetParkedRequest)(nil),      // 10: touchstone.admin.v1.GetParkedRequest
-	(*GetParkedResponse)(nil),     // 11: touchstone.admin.v1.GetParkedResponse
-	(*ReplayParkedRequest)(nil),   // 12: touchstone.admin.v1.ReplayParkedRequest
-	(*ReplayParkedResponse)(nil),  // 13: touchstone.admin.v1.ReplayParkedResponse
-	(*ListRefusedRequest)(nil),    // 14: touchstone.admin.v1.ListRefusedRequest
-	(*ListRefusedResponse)(nil),   // 15: touchstone.admin.v1.ListRefusedResponse
-	(*BackupRequest)(nil),         // 16: touchstone.admin.v1.BackupRequest
-	(*BackupResponse)(nil),        // 17: touchstone.admin.v1.BackupResponse
-	(*RestoreRequest)(nil),        // 18: touchstone.admin.v1.RestoreRequest
-	(*RestoreResponse)(nil),       // 19: touchstone.admin.v1.RestoreResponse
-	(*BackupRecord)(nil),          // 20: touchstone.admin.v1.BackupRecord
-	(*BackupHeader)(nil),          // 21: touchstone.admin.v1.BackupHeader
-	(*BackupMessage)(nil),         // 22: touchstone.admin.v1.BackupMessage
-	(*BackupTrailer)(nil),         // 23: touchstone.admin.v1.BackupTrailer
-	(*Key)(nil),                   // 24: touchstone.admin.v1.Key
-	(*CreateKeyRequest)(nil),      // 25: touchstone.admin.v1.CreateKeyRequest
-	(*CreateKeyResponse)(nil),     // 26: touchstone.admin.v1.CreateKeyResponse
-	(*ListKeysRequest)(nil),       // 27: touchstone.admin.v1.ListKeysRequest
-	(*ListKeysResponse)(nil),      // 28: touchstone.admin.v1.ListKeysResponse
-	(*RevokeKeyRequest)(nil),      // 29: touchstone.admin.v1.RevokeKeyRequest
-	(*RevokeKeyResponse)(nil),     // 30: touchstone.admin.v1.RevokeKeyResponse
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
-	(*v1.RefusedFact)(nil),        // 32: touchstone.ingest.v1.RefusedFact
+	(AuditKind)(0),                // 0: touchstone.admin.v1.AuditKind
+	(KeyRole)(0),                  // 1: touchstone.admin.v1.KeyRole
+	(*VerifyRequest)(nil),         // 2: touchstone.admin.v1.VerifyRequest
+	(*VerifyResponse)(nil),        // 3: touchstone.admin.v1.VerifyResponse
+	(*RebuildRequest)(nil),        // 4: touchstone.admin.v1.RebuildRequest
+	(*RebuildResponse)(nil),       // 5: touchstone.admin.v1.RebuildResponse
+	(*GetStatusRequest)(nil),      // 6: touchstone.admin.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 7: touchstone.admin.v1.GetStatusResponse
+	(*ParkedMessage)(nil),         // 8: touchstone.admin.v1.ParkedMessage
+	(*ListParkedRequest)(nil),     // 9: touchstone.admin.v1.ListParkedRequest
+	(*ListParkedResponse)(nil),    // 10: touchstone.admin.v1.ListParkedResponse
+	(*GetParkedRequest)(nil),      // 11: touchstone.admin.v1.GetParkedRequest
+	(*GetParkedResponse)(nil),     // 12: touchstone.admin.v1.GetParkedResponse
+	(*ReplayParkedRequest)(nil),   // 13: touchstone.admin.v1.ReplayParkedRequest
+	(*ReplayParkedResponse)(nil),  // 14: touchstone.admin.v1.ReplayParkedResponse
+	(*ListRefusedRequest)(nil),    // 15: touchstone.admin.v1.ListRefusedRequest
+	(*ListRefusedResponse)(nil),   // 16: touchstone.admin.v1.ListRefusedResponse
+	(*TrimHistoryRequest)(nil),    // 17: touchstone.admin.v1.TrimHistoryRequest
+	(*TrimHistoryResponse)(nil),   // 18: touchstone.admin.v1.TrimHistoryResponse
+	(*AuditLine)(nil),             // 19: touchstone.admin.v1.AuditLine
+	(*ListAuditRequest)(nil),      // 20: touchstone.admin.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),     // 21: touchstone.admin.v1.ListAuditResponse
+	(*BackupRequest)(nil),         // 22: touchstone.admin.v1.BackupRequest
+	(*BackupResponse)(nil),        // 23: touchstone.admin.v1.BackupResponse
+	(*RestoreRequest)(nil),        // 24: touchstone.admin.v1.RestoreRequest
+	(*RestoreResponse)(nil),       // 25: touchstone.admin.v1.RestoreResponse
+	(*BackupRecord)(nil),          // 26: touchstone.admin.v1.BackupRecord
+	(*BackupHeader)(nil),          // 27: touchstone.admin.v1.BackupHeader
+	(*BackupMessage)(nil),         // 28: touchstone.admin.v1.BackupMessage
+	(*BackupTrailer)(nil),         // 29: touchstone.admin.v1.BackupTrailer
+	(*Key)(nil),                   // 30: touchstone.admin.v1.Key
+	(*CreateKeyRequest)(nil),      // 31: touchstone.admin.v1.CreateKeyRequest
+	(*CreateKeyResponse)(nil),     // 32: touchstone.admin.v1.CreateKeyResponse
+	(*ListKeysRequest)(nil),       // 33: touchstone.admin.v1.ListKeysRequest
+	(*ListKeysResponse)(nil),      // 34: touchstone.admin.v1.ListKeysResponse
+	(*RevokeKeyRequest)(nil),      // 35: touchstone.admin.v1.RevokeKeyRequest
+	(*RevokeKeyResponse)(nil),     // 36: touchstone.admin.v1.RevokeKeyResponse
+	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
+	(*v1.RefusedFact)(nil),        // 38: touchstone.ingest.v1.RefusedFact
 }
 var file_touchstone_admin_v1_admin_proto_depIdxs = []int32{
-	31, // 0: touchstone.admin.v1.ParkedMessage.parked_at:type_name -> google.protobuf.Timestamp
-	7,  // 1: touchstone.admin.v1.ListParkedResponse.messages:type_name -> touchstone.admin.v1.ParkedMessage
-	7,  // 2: touchstone.admin.v1.GetParkedResponse.message:type_name -> touchstone.admin.v1.ParkedMessage
-	32, // 3: touchstone.admin.v1.ListRefusedResponse.refused:type_name -> touchstone.ingest.v1.RefusedFact
-	21, // 4: touchstone.admin.v1.BackupRecord.header:type_name -> touchstone.admin.v1.BackupHeader
-	22, // 5: touchstone.admin.v1.BackupRecord.message:type_name -> touchstone.admin.v1.BackupMessage
-	23, // 6: touchstone.admin.v1.BackupRecord.trailer:type_name -> touchstone.admin.v1.BackupTrailer
-	31, // 7: touchstone.admin.v1.BackupHeader.taken_at:type_name -> google.protobuf.Timestamp
-	0,  // 8: touchstone.admin.v1.Key.role:type_name -> touchstone.admin.v1.KeyRole
-	31, // 9: touchstone.admin.v1.Key.created_at:type_name -> google.protobuf.Timestamp
-	0,  // 10: touchstone.admin.v1.CreateKeyRequest.role:type_name -> touchstone.admin.v1.KeyRole
-	24, // 11: touchstone.admin.v1.CreateKeyResponse.key:type_name -> touchstone.admin.v1.Key
-	24, // 12: touchstone.admin.v1.ListKeysResponse.keys:type_name -> touchstone.admin.v1.Key
-	1,  // 13: touchstone.admin.v1.AdminService.Verify:input_type -> touchstone.admin.v1.VerifyRequest
-	3,  // 14: touchstone.admin.v1.AdminService.Rebuild:input_type -> touchstone.admin.v1.RebuildRequest
-	5,  // 15: touchstone.admin.v1.AdminService.GetStatus:input_type -> touchstone.admin.v1.GetStatusRequest
-	8,  // 16: touchstone.admin.v1.AdminService.ListParked:input_type -> touchstone.admin.v1.ListParkedRequest
-	10, // 17: touchstone.admin.v1.AdminService.GetParked:input_type -> touchstone.admin.v1.GetParkedRequest
-	12, // 18: touchstone.admin.v1.AdminService.ReplayParked:input_type -> touchstone.admin.v1.ReplayParkedRequest
-	14, // 19: touchstone.admin.v1.AdminService.ListRefused:input_type -> touchstone.admin.v1.ListRefusedRequest
-	16, // 20: touchstone.admin.v1.AdminService.Backup:input_type -> touchstone.admin.v1.BackupRequest
-	18, // 21: touchstone.admin.v1.AdminService.Restore:input_type -> touchstone.admin.v1.RestoreRequest
-	25, // 22: touchstone.admin.v1.AdminService.CreateKey:input_type -> touchstone.admin.v1.CreateKeyRequest
-	27, // 23: touchstone.admin.v1.AdminService.ListKeys:input_type -> touchstone.admin.v1.ListKeysRequest
-	29, // 24: touchstone.admin.v1.AdminService.RevokeKey:input_type -> touchstone.admin.v1.RevokeKeyRequest
-	2,  // 25: touchstone.admin.v1.AdminService.Verify:output_type -> touchstone.admin.v1.VerifyResponse
-	4,  // 26: touchstone.admin.v1.AdminService.Rebuild:output_type -> touchstone.admin.v1.RebuildResponse
-	6,  // 27: touchstone.admin.v1.AdminService.GetStatus:output_type -> touchstone.admin.v1.GetStatusResponse
-	9,  // 28: touchstone.admin.v1.AdminService.ListParked:output_type -> touchstone.admin.v1.ListParkedResponse
-	11, // 29: touchstone.admin.v1.AdminService.GetParked:output_type -> touchstone.admin.v1.GetParkedResponse
-	13, // 30: touchstone.admin.v1.AdminService.ReplayParked:output_type -> touchstone.admin.v1.ReplayParkedResponse
-	15, // 31: touchstone.admin.v1.AdminService.ListRefused:output_type -> touchstone.admin.v1.ListRefusedResponse
-	17, // 32: touchstone.admin.v1.AdminService.Backup:output_type -> touchstone.admin.v1.BackupResponse
-	19, // 33: touchstone.admin.v1.AdminService.Restore:output_type -> touchstone.admin.v1.RestoreResponse
-	26, // 34: touchstone.admin.v1.AdminService.CreateKey:output_type -> touchstone.admin.v1.CreateKeyResponse
-	28, // 35: touchstone.admin.v1.AdminService.ListKeys:output_type -> touchstone.admin.v1.ListKeysResponse
-	30, // 36: touchstone.admin.v1.AdminService.RevokeKey:output_type -> touchstone.admin.v1.RevokeKeyResponse
-	25, // [25:37] is the sub-list for method output_type
-	13, // [13:25] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	37, // 0: touchstone.admin.v1.GetStatusResponse.sealed_before:type_name -> google.protobuf.Timestamp
+	37, // 1: touchstone.admin.v1.ParkedMessage.parked_at:type_name -> google.protobuf.Timestamp
+	8,  // 2: touchstone.admin.v1.ListParkedResponse.messages:type_name -> touchstone.admin.v1.ParkedMessage
+	8,  // 3: touchstone.admin.v1.GetParkedResponse.message:type_name -> touchstone.admin.v1.ParkedMessage
+	38, // 4: touchstone.admin.v1.ListRefusedResponse.refused:type_name -> touchstone.ingest.v1.RefusedFact
+	37, // 5: touchstone.admin.v1.TrimHistoryResponse.sealed_before:type_name -> google.protobuf.Timestamp
+	37, // 6: touchstone.admin.v1.AuditLine.at:type_name -> google.protobuf.Timestamp
+	0,  // 7: touchstone.admin.v1.AuditLine.kind:type_name -> touchstone.admin.v1.AuditKind
+	0,  // 8: touchstone.admin.v1.ListAuditRequest.kind:type_name -> touchstone.admin.v1.AuditKind
+	19, // 9: touchstone.admin.v1.ListAuditResponse.lines:type_name -> touchstone.admin.v1.AuditLine
+	27, // 10: touchstone.admin.v1.BackupRecord.header:type_name -> touchstone.admin.v1.BackupHeader
+	28, // 11: touchstone.admin.v1.BackupRecord.message:type_name -> touchstone.admin.v1.BackupMessage
+	29, // 12: touchstone.admin.v1.BackupRecord.trailer:type_name -> touchstone.admin.v1.BackupTrailer
+	37, // 13: touchstone.admin.v1.BackupHeader.taken_at:type_name -> google.protobuf.Timestamp
+	1,  // 14: touchstone.admin.v1.Key.role:type_name -> touchstone.admin.v1.KeyRole
+	37, // 15: touchstone.admin.v1.Key.created_at:type_name -> google.protobuf.Timestamp
+	1,  // 16: touchstone.admin.v1.CreateKeyRequest.role:type_name -> touchstone.admin.v1.KeyRole
+	30, // 17: touchstone.admin.v1.CreateKeyResponse.key:type_name -> touchstone.admin.v1.Key
+	30, // 18: touchstone.admin.v1.ListKeysResponse.keys:type_name -> touchstone.admin.v1.Key
+	2,  // 19: touchstone.admin.v1.AdminService.Verify:input_type -> touchstone.admin.v1.VerifyRequest
+	4,  // 20: touchstone.admin.v1.AdminService.Rebuild:input_type -> touchstone.admin.v1.RebuildRequest
+	6,  // 21: touchstone.admin.v1.AdminService.GetStatus:input_type -> touchstone.admin.v1.GetStatusRequest
+	9,  // 22: touchstone.admin.v1.AdminService.ListParked:input_type -> touchstone.admin.v1.ListParkedRequest
+	11, // 23: touchstone.admin.v1.AdminService.GetParked:input_type -> touchstone.admin.v1.GetParkedRequest
+	13, // 24: touchstone.admin.v1.AdminService.ReplayParked:input_type -> touchstone.admin.v1.ReplayParkedRequest
+	15, // 25: touchstone.admin.v1.AdminService.ListRefused:input_type -> touchstone.admin.v1.ListRefusedRequest
+	17, // 26: touchstone.admin.v1.AdminService.TrimHistory:input_type -> touchstone.admin.v1.TrimHistoryRequest
+	20, // 27: touchstone.admin.v1.AdminService.ListAudit:input_type -> touchstone.admin.v1.ListAuditRequest
+	22, // 28: touchstone.admin.v1.AdminService.Backup:input_type -> touchstone.admin.v1.BackupRequest
+	24, // 29: touchstone.admin.v1.AdminService.Restore:input_type -> touchstone.admin.v1.RestoreRequest
+	31, // 30: touchstone.admin.v1.AdminService.CreateKey:input_type -> touchstone.admin.v1.CreateKeyRequest
+	33, // 31: touchstone.admin.v1.AdminService.ListKeys:input_type -> touchstone.admin.v1.ListKeysRequest
+	35, // 32: touchstone.admin.v1.AdminService.RevokeKey:input_type -> touchstone.admin.v1.RevokeKeyRequest
+	3,  // 33: touchstone.admin.v1.AdminService.Verify:output_type -> touchstone.admin.v1.VerifyResponse
+	5,  // 34: touchstone.admin.v1.AdminService.Rebuild:output_type -> touchstone.admin.v1.RebuildResponse
+	7,  // 35: touchstone.admin.v1.AdminService.GetStatus:output_type -> touchstone.admin.v1.GetStatusResponse
+	10, // 36: touchstone.admin.v1.AdminService.ListParked:output_type -> touchstone.admin.v1.ListParkedResponse
+	12, // 37: touchstone.admin.v1.AdminService.GetParked:output_type -> touchstone.admin.v1.GetParkedResponse
+	14, // 38: touchstone.admin.v1.AdminService.ReplayParked:output_type -> touchstone.admin.v1.ReplayParkedResponse
+	16, // 39: touchstone.admin.v1.AdminService.ListRefused:output_type -> touchstone.admin.v1.ListRefusedResponse
+	18, // 40: touchstone.admin.v1.AdminService.TrimHistory:output_type -> touchstone.admin.v1.TrimHistoryResponse
+	21, // 41: touchstone.admin.v1.AdminService.ListAudit:output_type -> touchstone.admin.v1.ListAuditResponse
+	23, // 42: touchstone.admin.v1.AdminService.Backup:output_type -> touchstone.admin.v1.BackupResponse
+	25, // 43: touchstone.admin.v1.AdminService.Restore:output_type -> touchstone.admin.v1.RestoreResponse
+	32, // 44: touchstone.admin.v1.AdminService.CreateKey:output_type -> touchstone.admin.v1.CreateKeyResponse
+	34, // 45: touchstone.admin.v1.AdminService.ListKeys:output_type -> touchstone.admin.v1.ListKeysResponse
+	36, // 46: touchstone.admin.v1.AdminService.RevokeKey:output_type -> touchstone.admin.v1.RevokeKeyResponse
+	33, // [33:47] is the sub-list for method output_type
+	19, // [19:33] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_admin_v1_admin_proto_init() }
@@ -2075,8 +2599,8 @@ func file_touchstone_admin_v1_admin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_admin_v1_admin_proto_rawDesc), len(file_touchstone_admin_v1_admin_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   30,
+			NumEnums:      2,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,8 @@ const (
 	AdminService_GetParked_FullMethodName    = "/touchstone.admin.v1.AdminService/GetParked"
 	AdminService_ReplayParked_FullMethodName = "/touchstone.admin.v1.AdminService/ReplayParked"
 	AdminService_ListRefused_FullMethodName  = "/touchstone.admin.v1.AdminService/ListRefused"
+	AdminService_TrimHistory_FullMethodName  = "/touchstone.admin.v1.AdminService/TrimHistory"
+	AdminService_ListAudit_FullMethodName    = "/touchstone.admin.v1.AdminService/ListAudit"
 	AdminService_Backup_FullMethodName       = "/touchstone.admin.v1.AdminService/Backup"
 	AdminService_Restore_FullMethodName      = "/touchstone.admin.v1.AdminService/Restore"
 	AdminService_CreateKey_FullMethodName    = "/touchstone.admin.v1.AdminService/CreateKey"
@@ -55,6 +57,11 @@ type AdminServiceClient interface {
 	ReplayParked(ctx context.Context, in *ReplayParkedRequest, opts ...grpc.CallOption) (*ReplayParkedResponse, error)
 	// ListRefused lists the last refusals of a source.
 	ListRefused(ctx context.Context, in *ListRefusedRequest, opts ...grpc.CallOption) (*ListRefusedResponse, error)
+	// TrimHistory seals what happened before a day and lets its facts go: scores keep what was counted, and nothing can change it
+	// any more. It returns once the base from which a recount begins is on disk.
+	TrimHistory(ctx context.Context, in *TrimHistoryRequest, opts ...grpc.CallOption) (*TrimHistoryResponse, error)
+	// ListAudit lists who read what is confidential: scores of agents, and what is recorded about customers.
+	ListAudit(ctx context.Context, in *ListAuditRequest, opts ...grpc.CallOption) (*ListAuditResponse, error)
 	// Backup sends the streams: facts and maps, without any key.
 	Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupResponse], error)
 	// Restore fills an empty instance from a backup. FAILED_PRECONDITION when it holds facts already.
@@ -145,6 +152,26 @@ func (c *adminServiceClient) ListRefused(ctx context.Context, in *ListRefusedReq
 	return out, nil
 }
 
+func (c *adminServiceClient) TrimHistory(ctx context.Context, in *TrimHistoryRequest, opts ...grpc.CallOption) (*TrimHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TrimHistoryResponse)
+	err := c.cc.Invoke(ctx, AdminService_TrimHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ListAudit(ctx context.Context, in *ListAuditRequest, opts ...grpc.CallOption) (*ListAuditResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAuditResponse)
+	err := c.cc.Invoke(ctx, AdminService_ListAudit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) Backup(ctx context.Context, in *BackupRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &AdminService_ServiceDesc.Streams[0], AdminService_Backup_FullMethodName, cOpts...)
@@ -227,6 +254,11 @@ type AdminServiceServer interface {
 	ReplayParked(context.Context, *ReplayParkedRequest) (*ReplayParkedResponse, error)
 	// ListRefused lists the last refusals of a source.
 	ListRefused(context.Context, *ListRefusedRequest) (*ListRefusedResponse, error)
+	// TrimHistory seals what happened before a day and lets its facts go: scores keep what was counted, and nothing can change it
+	// any more. It returns once the base from which a recount begins is on disk.
+	TrimHistory(context.Context, *TrimHistoryRequest) (*TrimHistoryResponse, error)
+	// ListAudit lists who read what is confidential: scores of agents, and what is recorded about customers.
+	ListAudit(context.Context, *ListAuditRequest) (*ListAuditResponse, error)
 	// Backup sends the streams: facts and maps, without any key.
 	Backup(*BackupRequest, grpc.ServerStreamingServer[BackupResponse]) error
 	// Restore fills an empty instance from a backup. FAILED_PRECONDITION when it holds facts already.
@@ -267,6 +299,12 @@ func (UnimplementedAdminServiceServer) ReplayParked(context.Context, *ReplayPark
 }
 func (UnimplementedAdminServiceServer) ListRefused(context.Context, *ListRefusedRequest) (*ListRefusedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRefused not implemented")
+}
+func (UnimplementedAdminServiceServer) TrimHistory(context.Context, *TrimHistoryRequest) (*TrimHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TrimHistory not implemented")
+}
+func (UnimplementedAdminServiceServer) ListAudit(context.Context, *ListAuditRequest) (*ListAuditResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListAudit not implemented")
 }
 func (UnimplementedAdminServiceServer) Backup(*BackupRequest, grpc.ServerStreamingServer[BackupResponse]) error {
 	return status.Error(codes.Unimplemented, "method Backup not implemented")
@@ -430,6 +468,42 @@ func _AdminService_ListRefused_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_TrimHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TrimHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).TrimHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_TrimHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).TrimHistory(ctx, req.(*TrimHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ListAudit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAuditRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ListAudit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ListAudit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ListAudit(ctx, req.(*ListAuditRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_Backup_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(BackupRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -536,6 +610,14 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListRefused",
 			Handler:    _AdminService_ListRefused_Handler,
+		},
+		{
+			MethodName: "TrimHistory",
+			Handler:    _AdminService_TrimHistory_Handler,
+		},
+		{
+			MethodName: "ListAudit",
+			Handler:    _AdminService_ListAudit_Handler,
 		},
 		{
 			MethodName: "CreateKey",

@@ -37,6 +37,8 @@ const (
 	Kind_KIND_ANSWER Kind = 2
 	// A value that belongs to no interaction (staffing, occupancy, finance, published aggregates).
 	Kind_KIND_OBSERVATION Kind = 3
+	// What an owner contests, and the ruling on it. Written by DisputeService alone.
+	Kind_KIND_DISPUTE Kind = 4
 )
 
 // Enum value maps for Kind.
@@ -46,12 +48,14 @@ var (
 		1: "KIND_INTERACTION",
 		2: "KIND_ANSWER",
 		3: "KIND_OBSERVATION",
+		4: "KIND_DISPUTE",
 	}
 	Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"KIND_INTERACTION": 1,
 		"KIND_ANSWER":      2,
 		"KIND_OBSERVATION": 3,
+		"KIND_DISPUTE":     4,
 	}
 )
 
@@ -304,7 +308,10 @@ type Interaction struct {
 	// How to reach the customer. Sealed for the survey service alone before anything is stored.
 	Contact *Contact `protobuf:"bytes,10,opt,name=contact,proto3" json:"contact,omitempty"`
 	// Free text about the interaction. Sealed by a per-customer key before anything is stored. At most 16 KiB.
-	Note          string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
+	// Who handled the leg on the organisation's side, by the source's own id. Dropped before anything is stored unless the map
+	// keeps agent scores; then it becomes a keyed hash. At most 256 bytes.
+	Agent         string `protobuf:"bytes,12,opt,name=agent,proto3" json:"agent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -412,6 +419,13 @@ func (x *Interaction) GetContact() *Contact {
 func (x *Interaction) GetNote() string {
 	if x != nil {
 		return x.Note
+	}
+	return ""
+}
+
+func (x *Interaction) GetAgent() string {
+	if x != nil {
+		return x.Agent
 	}
 	return ""
 }
@@ -955,7 +969,7 @@ const file_touchstone_fact_v1_fact_proto_rawDesc = "" +
 	"\n" +
 	"retraction\x18\x06 \x01(\v2\x1e.touchstone.fact.v1.RetractionH\x00R\n" +
 	"retractionB\x10\n" +
-	"\acontent\x12\x05\xbaH\x02\b\x01\"\xe9\x04\n" +
+	"\acontent\x12\x05\xbaH\x02\b\x01\"\x89\x05\n" +
 	"\vInteraction\x12C\n" +
 	"\voccurred_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\n" +
 	"occurredAt\x12)\n" +
@@ -975,7 +989,8 @@ const file_touchstone_fact_v1_fact_proto_rawDesc = "" +
 	"attributes\x125\n" +
 	"\acontact\x18\n" +
 	" \x01(\v2\x1b.touchstone.fact.v1.ContactR\acontact\x12\x1d\n" +
-	"\x04note\x18\v \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01R\x04note\x1a=\n" +
+	"\x04note\x18\v \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x01R\x04note\x12\x1e\n" +
+	"\x05agent\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05agent\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc2\x01\n" +
@@ -1027,12 +1042,13 @@ const file_touchstone_fact_v1_fact_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x1e\n" +
 	"\x05email\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05email\x12\x1d\n" +
 	"\x05phone\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x05phone\x12#\n" +
-	"\blanguage\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18#R\blanguage*Y\n" +
+	"\blanguage\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18#R\blanguage*k\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_INTERACTION\x10\x01\x12\x0f\n" +
 	"\vKIND_ANSWER\x10\x02\x12\x14\n" +
-	"\x10KIND_OBSERVATION\x10\x03*f\n" +
+	"\x10KIND_OBSERVATION\x10\x03\x12\x10\n" +
+	"\fKIND_DISPUTE\x10\x04*f\n" +
 	"\bRounding\x12\x18\n" +
 	"\x14ROUNDING_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12ROUNDING_HALF_EVEN\x10\x01\x12\x12\n" +

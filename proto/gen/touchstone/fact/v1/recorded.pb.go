@@ -21,14 +21,70 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Ruling is what was decided about a contested fact.
+type Ruling int32
+
+const (
+	// None yet: the fact counts.
+	Ruling_RULING_UNSPECIFIED Ruling = 0
+	// It counts.
+	Ruling_RULING_COUNTED Ruling = 1
+	// It is left out of every score, and the scores say so.
+	Ruling_RULING_EXCLUDED Ruling = 2
+)
+
+// Enum value maps for Ruling.
+var (
+	Ruling_name = map[int32]string{
+		0: "RULING_UNSPECIFIED",
+		1: "RULING_COUNTED",
+		2: "RULING_EXCLUDED",
+	}
+	Ruling_value = map[string]int32{
+		"RULING_UNSPECIFIED": 0,
+		"RULING_COUNTED":     1,
+		"RULING_EXCLUDED":    2,
+	}
+)
+
+func (x Ruling) Enum() *Ruling {
+	p := new(Ruling)
+	*p = x
+	return p
+}
+
+func (x Ruling) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Ruling) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_fact_v1_recorded_proto_enumTypes[0].Descriptor()
+}
+
+func (Ruling) Type() protoreflect.EnumType {
+	return &file_touchstone_fact_v1_recorded_proto_enumTypes[0]
+}
+
+func (x Ruling) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Ruling.Descriptor instead.
+func (Ruling) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_fact_v1_recorded_proto_rawDescGZIP(), []int{0}
+}
+
 // RecordedBatch is one message of the stream TS_FACT (subject ts.fact.<organisation>.<partition>): many facts, checked,
 // pseudonymised and in one order. Serialized batches may be concatenated: the result is a valid batch.
 type RecordedBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The facts, in the order in which they were accepted.
-	Facts         []*RecordedFact `protobuf:"bytes,1,rep,name=facts,proto3" json:"facts,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Facts []*RecordedFact `protobuf:"bytes,1,rep,name=facts,proto3" json:"facts,omitempty"`
+	// Set in a message of its own, without facts: from here on what happened before this time, in milliseconds since 1970 UTC, is
+	// sealed in this organisation. Its aggregates stay as they are, and the ledger forgets its facts.
+	SealedBeforeMs int64 `protobuf:"zigzag64,2,opt,name=sealed_before_ms,json=sealedBeforeMs,proto3" json:"sealed_before_ms,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RecordedBatch) Reset() {
@@ -68,6 +124,13 @@ func (x *RecordedBatch) GetFacts() []*RecordedFact {
 	return nil
 }
 
+func (x *RecordedBatch) GetSealedBeforeMs() int64 {
+	if x != nil {
+		return x.SealedBeforeMs
+	}
+	return 0
+}
+
 // RecordedFact is one version of one fact as ingest recorded it. No field holds a customer's data in the clear.
 type RecordedFact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -95,6 +158,7 @@ type RecordedFact struct {
 	//	*RecordedFact_Interaction
 	//	*RecordedFact_Answer
 	//	*RecordedFact_Observation
+	//	*RecordedFact_Dispute
 	Content isRecordedFact_Content `protobuf_oneof:"content"`
 	// For an answer about an interaction, and its retraction: source of that interaction. Part of the identity.
 	AboutSource string `protobuf:"bytes,12,opt,name=about_source,json=aboutSource,proto3" json:"about_source,omitempty"`
@@ -224,6 +288,15 @@ func (x *RecordedFact) GetObservation() *RecordedObservation {
 	return nil
 }
 
+func (x *RecordedFact) GetDispute() *RecordedDispute {
+	if x != nil {
+		if x, ok := x.Content.(*RecordedFact_Dispute); ok {
+			return x.Dispute
+		}
+	}
+	return nil
+}
+
 func (x *RecordedFact) GetAboutSource() string {
 	if x != nil {
 		return x.AboutSource
@@ -257,11 +330,18 @@ type RecordedFact_Observation struct {
 	Observation *RecordedObservation `protobuf:"bytes,11,opt,name=observation,proto3,oneof"`
 }
 
+type RecordedFact_Dispute struct {
+	// What an owner contests.
+	Dispute *RecordedDispute `protobuf:"bytes,14,opt,name=dispute,proto3,oneof"`
+}
+
 func (*RecordedFact_Interaction) isRecordedFact_Content() {}
 
 func (*RecordedFact_Answer) isRecordedFact_Content() {}
 
 func (*RecordedFact_Observation) isRecordedFact_Content() {}
+
+func (*RecordedFact_Dispute) isRecordedFact_Content() {}
 
 // RecordedInteraction is an interaction as recorded.
 type RecordedInteraction struct {
@@ -289,7 +369,9 @@ type RecordedInteraction struct {
 	// Contact block, sealed for the survey service (HPKE), or empty.
 	SealedContact []byte `protobuf:"bytes,11,opt,name=sealed_contact,json=sealedContact,proto3" json:"sealed_contact,omitempty"`
 	// Note, sealed by the customer's key, or empty.
-	SealedNote    []byte `protobuf:"bytes,12,opt,name=sealed_note,json=sealedNote,proto3" json:"sealed_note,omitempty"`
+	SealedNote []byte `protobuf:"bytes,12,opt,name=sealed_note,json=sealedNote,proto3" json:"sealed_note,omitempty"`
+	// Keyed hash of the agent, 16 bytes; empty where unknown, and where the map keeps no agent scores.
+	Agent         []byte `protobuf:"bytes,13,opt,name=agent,proto3" json:"agent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -404,6 +486,13 @@ func (x *RecordedInteraction) GetSealedContact() []byte {
 func (x *RecordedInteraction) GetSealedNote() []byte {
 	if x != nil {
 		return x.SealedNote
+	}
+	return nil
+}
+
+func (x *RecordedInteraction) GetAgent() []byte {
+	if x != nil {
+		return x.Agent
 	}
 	return nil
 }
@@ -754,6 +843,161 @@ func (x *RecordedObservation) GetTeam() string {
 	return ""
 }
 
+// RecordedDispute is a contested fact. The dispute's own id is a function of the contested fact's identity, so that a fact has
+// one dispute; its versions are its steps.
+type RecordedDispute struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind of the contested fact.
+	Kind Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=touchstone.fact.v1.Kind" json:"kind,omitempty"`
+	// Its source.
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// Its id.
+	Id string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	// For an answer about an interaction: source of that interaction.
+	AboutSource string `protobuf:"bytes,4,opt,name=about_source,json=aboutSource,proto3" json:"about_source,omitempty"`
+	// For an answer about an interaction: id of that interaction.
+	AboutId string `protobuf:"bytes,5,opt,name=about_id,json=aboutId,proto3" json:"about_id,omitempty"`
+	// Why it is contested, in a sentence about the work that names no customer.
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Role of the map that contests it.
+	Owner string `protobuf:"bytes,7,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Id of the key that raised it.
+	RaisedBy string `protobuf:"bytes,8,opt,name=raised_by,json=raisedBy,proto3" json:"raised_by,omitempty"`
+	// When, milliseconds since 1970 UTC.
+	RaisedAtMs int64 `protobuf:"zigzag64,9,opt,name=raised_at_ms,json=raisedAtMs,proto3" json:"raised_at_ms,omitempty"`
+	// The ruling.
+	Ruling Ruling `protobuf:"varint,10,opt,name=ruling,proto3,enum=touchstone.fact.v1.Ruling" json:"ruling,omitempty"`
+	// Why it was ruled so, in a sentence.
+	RulingReason string `protobuf:"bytes,11,opt,name=ruling_reason,json=rulingReason,proto3" json:"ruling_reason,omitempty"`
+	// Id of the key that ruled; never the one that raised it.
+	RuledBy string `protobuf:"bytes,12,opt,name=ruled_by,json=ruledBy,proto3" json:"ruled_by,omitempty"`
+	// When, milliseconds since 1970 UTC; 0 while there is no ruling.
+	RuledAtMs     int64 `protobuf:"zigzag64,13,opt,name=ruled_at_ms,json=ruledAtMs,proto3" json:"ruled_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordedDispute) Reset() {
+	*x = RecordedDispute{}
+	mi := &file_touchstone_fact_v1_recorded_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordedDispute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordedDispute) ProtoMessage() {}
+
+func (x *RecordedDispute) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_fact_v1_recorded_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordedDispute.ProtoReflect.Descriptor instead.
+func (*RecordedDispute) Descriptor() ([]byte, []int) {
+	return file_touchstone_fact_v1_recorded_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RecordedDispute) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
+func (x *RecordedDispute) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *RecordedDispute) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RecordedDispute) GetAboutSource() string {
+	if x != nil {
+		return x.AboutSource
+	}
+	return ""
+}
+
+func (x *RecordedDispute) GetAboutId() string {
+	if x != nil {
+		return x.AboutId
+	}
+	return ""
+}
+
+func (x *RecordedDispute) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RecordedDispute) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *RecordedDispute) GetRaisedBy() string {
+	if x != nil {
+		return x.RaisedBy
+	}
+	return ""
+}
+
+func (x *RecordedDispute) GetRaisedAtMs() int64 {
+	if x != nil {
+		return x.RaisedAtMs
+	}
+	return 0
+}
+
+func (x *RecordedDispute) GetRuling() Ruling {
+	if x != nil {
+		return x.Ruling
+	}
+	return Ruling_RULING_UNSPECIFIED
+}
+
+func (x *RecordedDispute) GetRulingReason() string {
+	if x != nil {
+		return x.RulingReason
+	}
+	return ""
+}
+
+func (x *RecordedDispute) GetRuledBy() string {
+	if x != nil {
+		return x.RuledBy
+	}
+	return ""
+}
+
+func (x *RecordedDispute) GetRuledAtMs() int64 {
+	if x != nil {
+		return x.RuledAtMs
+	}
+	return 0
+}
+
 // Folded tells publishers how far their facts are counted. It is sent by a service as it gets on, at most every 10 ms, and is
 // not kept: who misses one hears the next.
 type Folded struct {
@@ -766,7 +1010,7 @@ type Folded struct {
 
 func (x *Folded) Reset() {
 	*x = Folded{}
-	mi := &file_touchstone_fact_v1_recorded_proto_msgTypes[7]
+	mi := &file_touchstone_fact_v1_recorded_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +1022,7 @@ func (x *Folded) String() string {
 func (*Folded) ProtoMessage() {}
 
 func (x *Folded) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_fact_v1_recorded_proto_msgTypes[7]
+	mi := &file_touchstone_fact_v1_recorded_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +1035,7 @@ func (x *Folded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Folded.ProtoReflect.Descriptor instead.
 func (*Folded) Descriptor() ([]byte, []int) {
-	return file_touchstone_fact_v1_recorded_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_fact_v1_recorded_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Folded) GetPosition() uint64 {
@@ -805,9 +1049,10 @@ var File_touchstone_fact_v1_recorded_proto protoreflect.FileDescriptor
 
 const file_touchstone_fact_v1_recorded_proto_rawDesc = "" +
 	"\n" +
-	"!touchstone/fact/v1/recorded.proto\x12\x12touchstone.fact.v1\x1a\x1dtouchstone/fact/v1/fact.proto\"G\n" +
+	"!touchstone/fact/v1/recorded.proto\x12\x12touchstone.fact.v1\x1a\x1dtouchstone/fact/v1/fact.proto\"q\n" +
 	"\rRecordedBatch\x126\n" +
-	"\x05facts\x18\x01 \x03(\v2 .touchstone.fact.v1.RecordedFactR\x05facts\"\x94\x04\n" +
+	"\x05facts\x18\x01 \x03(\v2 .touchstone.fact.v1.RecordedFactR\x05facts\x12(\n" +
+	"\x10sealed_before_ms\x18\x02 \x01(\x12R\x0esealedBeforeMs\"\xd5\x04\n" +
 	"\fRecordedFact\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
@@ -820,10 +1065,11 @@ const file_touchstone_fact_v1_recorded_proto_rawDesc = "" +
 	"\vinteraction\x18\t \x01(\v2'.touchstone.fact.v1.RecordedInteractionH\x00R\vinteraction\x12<\n" +
 	"\x06answer\x18\n" +
 	" \x01(\v2\".touchstone.fact.v1.RecordedAnswerH\x00R\x06answer\x12K\n" +
-	"\vobservation\x18\v \x01(\v2'.touchstone.fact.v1.RecordedObservationH\x00R\vobservation\x12!\n" +
+	"\vobservation\x18\v \x01(\v2'.touchstone.fact.v1.RecordedObservationH\x00R\vobservation\x12?\n" +
+	"\adispute\x18\x0e \x01(\v2#.touchstone.fact.v1.RecordedDisputeH\x00R\adispute\x12!\n" +
 	"\fabout_source\x18\f \x01(\tR\vaboutSource\x12\x19\n" +
 	"\babout_id\x18\r \x01(\tR\aaboutIdB\t\n" +
-	"\acontent\"\xc7\x03\n" +
+	"\acontent\"\xdd\x03\n" +
 	"\x13RecordedInteraction\x12$\n" +
 	"\x0eoccurred_at_ms\x18\x01 \x01(\x12R\foccurredAtMs\x12\x1e\n" +
 	"\n" +
@@ -843,7 +1089,8 @@ const file_touchstone_fact_v1_recorded_proto_rawDesc = "" +
 	"keyVersion\x12%\n" +
 	"\x0esealed_contact\x18\v \x01(\fR\rsealedContact\x12\x1f\n" +
 	"\vsealed_note\x18\f \x01(\fR\n" +
-	"sealedNote\">\n" +
+	"sealedNote\x12\x14\n" +
+	"\x05agent\x18\r \x01(\fR\x05agent\">\n" +
 	"\x0eRecordedMetric\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x12R\x05value\";\n" +
@@ -876,9 +1123,29 @@ const file_touchstone_fact_v1_recorded_proto_rawDesc = "" +
 	"touchpoint\x18\x06 \x01(\tR\n" +
 	"touchpoint\x12\x18\n" +
 	"\achannel\x18\a \x01(\tR\achannel\x12\x12\n" +
-	"\x04team\x18\b \x01(\tR\x04team\"$\n" +
+	"\x04team\x18\b \x01(\tR\x04team\"\xa6\x03\n" +
+	"\x0fRecordedDispute\x12,\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x18.touchstone.fact.v1.KindR\x04kind\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\x12!\n" +
+	"\fabout_source\x18\x04 \x01(\tR\vaboutSource\x12\x19\n" +
+	"\babout_id\x18\x05 \x01(\tR\aaboutId\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05owner\x18\a \x01(\tR\x05owner\x12\x1b\n" +
+	"\traised_by\x18\b \x01(\tR\braisedBy\x12 \n" +
+	"\fraised_at_ms\x18\t \x01(\x12R\n" +
+	"raisedAtMs\x122\n" +
+	"\x06ruling\x18\n" +
+	" \x01(\x0e2\x1a.touchstone.fact.v1.RulingR\x06ruling\x12#\n" +
+	"\rruling_reason\x18\v \x01(\tR\frulingReason\x12\x19\n" +
+	"\bruled_by\x18\f \x01(\tR\aruledBy\x12\x1e\n" +
+	"\vruled_at_ms\x18\r \x01(\x12R\truledAtMs\"$\n" +
 	"\x06Folded\x12\x1a\n" +
-	"\bposition\x18\x01 \x01(\x04R\bpositionBIZGgithub.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1;factv1b\x06proto3"
+	"\bposition\x18\x01 \x01(\x04R\bposition*I\n" +
+	"\x06Ruling\x12\x16\n" +
+	"\x12RULING_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eRULING_COUNTED\x10\x01\x12\x13\n" +
+	"\x0fRULING_EXCLUDED\x10\x02BIZGgithub.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1;factv1b\x06proto3"
 
 var (
 	file_touchstone_fact_v1_recorded_proto_rawDescOnce sync.Once
@@ -892,31 +1159,37 @@ func file_touchstone_fact_v1_recorded_proto_rawDescGZIP() []byte {
 	return file_touchstone_fact_v1_recorded_proto_rawDescData
 }
 
-var file_touchstone_fact_v1_recorded_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_touchstone_fact_v1_recorded_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_touchstone_fact_v1_recorded_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_touchstone_fact_v1_recorded_proto_goTypes = []any{
-	(*RecordedBatch)(nil),       // 0: touchstone.fact.v1.RecordedBatch
-	(*RecordedFact)(nil),        // 1: touchstone.fact.v1.RecordedFact
-	(*RecordedInteraction)(nil), // 2: touchstone.fact.v1.RecordedInteraction
-	(*RecordedMetric)(nil),      // 3: touchstone.fact.v1.RecordedMetric
-	(*RecordedAttribute)(nil),   // 4: touchstone.fact.v1.RecordedAttribute
-	(*RecordedAnswer)(nil),      // 5: touchstone.fact.v1.RecordedAnswer
-	(*RecordedObservation)(nil), // 6: touchstone.fact.v1.RecordedObservation
-	(*Folded)(nil),              // 7: touchstone.fact.v1.Folded
-	(Kind)(0),                   // 8: touchstone.fact.v1.Kind
+	(Ruling)(0),                 // 0: touchstone.fact.v1.Ruling
+	(*RecordedBatch)(nil),       // 1: touchstone.fact.v1.RecordedBatch
+	(*RecordedFact)(nil),        // 2: touchstone.fact.v1.RecordedFact
+	(*RecordedInteraction)(nil), // 3: touchstone.fact.v1.RecordedInteraction
+	(*RecordedMetric)(nil),      // 4: touchstone.fact.v1.RecordedMetric
+	(*RecordedAttribute)(nil),   // 5: touchstone.fact.v1.RecordedAttribute
+	(*RecordedAnswer)(nil),      // 6: touchstone.fact.v1.RecordedAnswer
+	(*RecordedObservation)(nil), // 7: touchstone.fact.v1.RecordedObservation
+	(*RecordedDispute)(nil),     // 8: touchstone.fact.v1.RecordedDispute
+	(*Folded)(nil),              // 9: touchstone.fact.v1.Folded
+	(Kind)(0),                   // 10: touchstone.fact.v1.Kind
 }
 var file_touchstone_fact_v1_recorded_proto_depIdxs = []int32{
-	1, // 0: touchstone.fact.v1.RecordedBatch.facts:type_name -> touchstone.fact.v1.RecordedFact
-	8, // 1: touchstone.fact.v1.RecordedFact.kind:type_name -> touchstone.fact.v1.Kind
-	2, // 2: touchstone.fact.v1.RecordedFact.interaction:type_name -> touchstone.fact.v1.RecordedInteraction
-	5, // 3: touchstone.fact.v1.RecordedFact.answer:type_name -> touchstone.fact.v1.RecordedAnswer
-	6, // 4: touchstone.fact.v1.RecordedFact.observation:type_name -> touchstone.fact.v1.RecordedObservation
-	3, // 5: touchstone.fact.v1.RecordedInteraction.metrics:type_name -> touchstone.fact.v1.RecordedMetric
-	4, // 6: touchstone.fact.v1.RecordedInteraction.attributes:type_name -> touchstone.fact.v1.RecordedAttribute
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	2,  // 0: touchstone.fact.v1.RecordedBatch.facts:type_name -> touchstone.fact.v1.RecordedFact
+	10, // 1: touchstone.fact.v1.RecordedFact.kind:type_name -> touchstone.fact.v1.Kind
+	3,  // 2: touchstone.fact.v1.RecordedFact.interaction:type_name -> touchstone.fact.v1.RecordedInteraction
+	6,  // 3: touchstone.fact.v1.RecordedFact.answer:type_name -> touchstone.fact.v1.RecordedAnswer
+	7,  // 4: touchstone.fact.v1.RecordedFact.observation:type_name -> touchstone.fact.v1.RecordedObservation
+	8,  // 5: touchstone.fact.v1.RecordedFact.dispute:type_name -> touchstone.fact.v1.RecordedDispute
+	4,  // 6: touchstone.fact.v1.RecordedInteraction.metrics:type_name -> touchstone.fact.v1.RecordedMetric
+	5,  // 7: touchstone.fact.v1.RecordedInteraction.attributes:type_name -> touchstone.fact.v1.RecordedAttribute
+	10, // 8: touchstone.fact.v1.RecordedDispute.kind:type_name -> touchstone.fact.v1.Kind
+	0,  // 9: touchstone.fact.v1.RecordedDispute.ruling:type_name -> touchstone.fact.v1.Ruling
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_fact_v1_recorded_proto_init() }
@@ -929,19 +1202,21 @@ func file_touchstone_fact_v1_recorded_proto_init() {
 		(*RecordedFact_Interaction)(nil),
 		(*RecordedFact_Answer)(nil),
 		(*RecordedFact_Observation)(nil),
+		(*RecordedFact_Dispute)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_fact_v1_recorded_proto_rawDesc), len(file_touchstone_fact_v1_recorded_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   8,
+			NumEnums:      1,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_touchstone_fact_v1_recorded_proto_goTypes,
 		DependencyIndexes: file_touchstone_fact_v1_recorded_proto_depIdxs,
+		EnumInfos:         file_touchstone_fact_v1_recorded_proto_enumTypes,
 		MessageInfos:      file_touchstone_fact_v1_recorded_proto_msgTypes,
 	}.Build()
 	File_touchstone_fact_v1_recorded_proto = out.File

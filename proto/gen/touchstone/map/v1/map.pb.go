@@ -26,6 +26,55 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// AgentScores says whether scores of single agents are kept, and who reads them.
+type AgentScores int32
+
+const (
+	// Off: facts lose their agent at the edge.
+	AgentScores_AGENT_SCORES_UNSPECIFIED AgentScores = 0
+	// An agent reads their own, and whoever leads a team those of what was handled in it; nobody else reads any.
+	AgentScores_AGENT_SCORES_SELF_AND_LEADER AgentScores = 1
+)
+
+// Enum value maps for AgentScores.
+var (
+	AgentScores_name = map[int32]string{
+		0: "AGENT_SCORES_UNSPECIFIED",
+		1: "AGENT_SCORES_SELF_AND_LEADER",
+	}
+	AgentScores_value = map[string]int32{
+		"AGENT_SCORES_UNSPECIFIED":     0,
+		"AGENT_SCORES_SELF_AND_LEADER": 1,
+	}
+)
+
+func (x AgentScores) Enum() *AgentScores {
+	p := new(AgentScores)
+	*p = x
+	return p
+}
+
+func (x AgentScores) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AgentScores) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[0].Descriptor()
+}
+
+func (AgentScores) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[0]
+}
+
+func (x AgentScores) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AgentScores.Descriptor instead.
+func (AgentScores) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{0}
+}
+
 // LinkedKind says what a linked metric measures.
 type LinkedKind int32
 
@@ -36,6 +85,13 @@ const (
 	LinkedKind_LINKED_KIND_NEXT_CONTACT LinkedKind = 1
 	// Hours from the interaction that begins a journey to the one that completes it. It counts at the one that begins it.
 	LinkedKind_LINKED_KIND_JOURNEY_TIME LinkedKind = 2
+	// Legs of a contact after its first: how often the customer was handed on. It counts at the contact's first leg. Times
+	// between legs are not limited, but legs further apart than the longest time belong to different contacts.
+	LinkedKind_LINKED_KIND_CONTACT_TRANSFERS LinkedKind = 3
+	// What a customer had to go through in a journey that was completed (friction): its contacts, and in them the legs after the
+	// first, the interactions on hold, and the changes of channel from one interaction to the next. It counts at the
+	// interaction that begins the journey, once it is completed.
+	LinkedKind_LINKED_KIND_JOURNEY_FRICTION LinkedKind = 4
 )
 
 // Enum value maps for LinkedKind.
@@ -44,11 +100,15 @@ var (
 		0: "LINKED_KIND_UNSPECIFIED",
 		1: "LINKED_KIND_NEXT_CONTACT",
 		2: "LINKED_KIND_JOURNEY_TIME",
+		3: "LINKED_KIND_CONTACT_TRANSFERS",
+		4: "LINKED_KIND_JOURNEY_FRICTION",
 	}
 	LinkedKind_value = map[string]int32{
-		"LINKED_KIND_UNSPECIFIED":  0,
-		"LINKED_KIND_NEXT_CONTACT": 1,
-		"LINKED_KIND_JOURNEY_TIME": 2,
+		"LINKED_KIND_UNSPECIFIED":       0,
+		"LINKED_KIND_NEXT_CONTACT":      1,
+		"LINKED_KIND_JOURNEY_TIME":      2,
+		"LINKED_KIND_CONTACT_TRANSFERS": 3,
+		"LINKED_KIND_JOURNEY_FRICTION":  4,
 	}
 )
 
@@ -63,11 +123,11 @@ func (x LinkedKind) String() string {
 }
 
 func (LinkedKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[0].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[1].Descriptor()
 }
 
 func (LinkedKind) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[0]
+	return &file_touchstone_map_v1_map_proto_enumTypes[1]
 }
 
 func (x LinkedKind) Number() protoreflect.EnumNumber {
@@ -76,7 +136,7 @@ func (x LinkedKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LinkedKind.Descriptor instead.
 func (LinkedKind) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{0}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
 }
 
 // Place says whether customers see a step.
@@ -115,11 +175,11 @@ func (x Place) String() string {
 }
 
 func (Place) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[1].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[2].Descriptor()
 }
 
 func (Place) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[1]
+	return &file_touchstone_map_v1_map_proto_enumTypes[2]
 }
 
 func (x Place) Number() protoreflect.EnumNumber {
@@ -128,7 +188,7 @@ func (x Place) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Place.Descriptor instead.
 func (Place) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
 }
 
 // Sign says how a question's answers are expected to move when the metric rises.
@@ -167,11 +227,11 @@ func (x Sign) String() string {
 }
 
 func (Sign) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[2].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[3].Descriptor()
 }
 
 func (Sign) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[2]
+	return &file_touchstone_map_v1_map_proto_enumTypes[3]
 }
 
 func (x Sign) Number() protoreflect.EnumNumber {
@@ -180,7 +240,7 @@ func (x Sign) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Sign.Descriptor instead.
 func (Sign) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
 }
 
 // Life is what people decided about a pairing; whether it tracks is computed.
@@ -223,11 +283,11 @@ func (x Life) String() string {
 }
 
 func (Life) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[3].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[4].Descriptor()
 }
 
 func (Life) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[3]
+	return &file_touchstone_map_v1_map_proto_enumTypes[4]
 }
 
 func (x Life) Number() protoreflect.EnumNumber {
@@ -236,7 +296,7 @@ func (x Life) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Life.Descriptor instead.
 func (Life) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
 }
 
 // Direction is who reaches out.
@@ -275,11 +335,11 @@ func (x Direction) String() string {
 }
 
 func (Direction) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[4].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[5].Descriptor()
 }
 
 func (Direction) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[4]
+	return &file_touchstone_map_v1_map_proto_enumTypes[5]
 }
 
 func (x Direction) Number() protoreflect.EnumNumber {
@@ -288,7 +348,7 @@ func (x Direction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Direction.Descriptor instead.
 func (Direction) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
 }
 
 // Better says which way is better.
@@ -327,11 +387,11 @@ func (x Better) String() string {
 }
 
 func (Better) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[5].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[6].Descriptor()
 }
 
 func (Better) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[5]
+	return &file_touchstone_map_v1_map_proto_enumTypes[6]
 }
 
 func (x Better) Number() protoreflect.EnumNumber {
@@ -340,7 +400,7 @@ func (x Better) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Better.Descriptor instead.
 func (Better) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
 }
 
 // QuestionKind declares which scores a question has.
@@ -370,6 +430,8 @@ const (
 	QuestionKind_QUESTION_KIND_EMOTION QuestionKind = 10
 	// One of the declared choices.
 	QuestionKind_QUESTION_KIND_CHOICE QuestionKind = 11
+	// How long or how much something was as the customer felt it, in points worth units_per_point units of a metric.
+	QuestionKind_QUESTION_KIND_PERCEIVED QuestionKind = 12
 )
 
 // Enum value maps for QuestionKind.
@@ -387,6 +449,7 @@ var (
 		9:  "QUESTION_KIND_IMPORTANCE",
 		10: "QUESTION_KIND_EMOTION",
 		11: "QUESTION_KIND_CHOICE",
+		12: "QUESTION_KIND_PERCEIVED",
 	}
 	QuestionKind_value = map[string]int32{
 		"QUESTION_KIND_UNSPECIFIED": 0,
@@ -401,6 +464,7 @@ var (
 		"QUESTION_KIND_IMPORTANCE":  9,
 		"QUESTION_KIND_EMOTION":     10,
 		"QUESTION_KIND_CHOICE":      11,
+		"QUESTION_KIND_PERCEIVED":   12,
 	}
 )
 
@@ -415,11 +479,11 @@ func (x QuestionKind) String() string {
 }
 
 func (QuestionKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[6].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[7].Descriptor()
 }
 
 func (QuestionKind) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[6]
+	return &file_touchstone_map_v1_map_proto_enumTypes[7]
 }
 
 func (x QuestionKind) Number() protoreflect.EnumNumber {
@@ -428,7 +492,65 @@ func (x QuestionKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use QuestionKind.Descriptor instead.
 func (QuestionKind) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+}
+
+// Baseline is what an experience is compared with: three kinds of expectation.
+type Baseline int32
+
+const (
+	Baseline_BASELINE_UNSPECIFIED Baseline = 0
+	// What the customer said they expected: the answer to the question of kind expectation that is about this one, in the same
+	// response, else the newest that they gave before.
+	Baseline_BASELINE_STATED Baseline = 1
+	// The last comparable experience: the customer's answer before this one to the same question about the same touchpoint.
+	Baseline_BASELINE_LAST Baseline = 2
+	// Running history: the mean of all the customer's answers before this one to the same question, in thousandths, halves to
+	// the even neighbour.
+	Baseline_BASELINE_HISTORY Baseline = 3
+)
+
+// Enum value maps for Baseline.
+var (
+	Baseline_name = map[int32]string{
+		0: "BASELINE_UNSPECIFIED",
+		1: "BASELINE_STATED",
+		2: "BASELINE_LAST",
+		3: "BASELINE_HISTORY",
+	}
+	Baseline_value = map[string]int32{
+		"BASELINE_UNSPECIFIED": 0,
+		"BASELINE_STATED":      1,
+		"BASELINE_LAST":        2,
+		"BASELINE_HISTORY":     3,
+	}
+)
+
+func (x Baseline) Enum() *Baseline {
+	p := new(Baseline)
+	*p = x
+	return p
+}
+
+func (x Baseline) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Baseline) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[8].Descriptor()
+}
+
+func (Baseline) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[8]
+}
+
+func (x Baseline) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Baseline.Descriptor instead.
+func (Baseline) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
 }
 
 // Facet is one of the three parts of the open experience index.
@@ -471,11 +593,11 @@ func (x Facet) String() string {
 }
 
 func (Facet) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[7].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[9].Descriptor()
 }
 
 func (Facet) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[7]
+	return &file_touchstone_map_v1_map_proto_enumTypes[9]
 }
 
 func (x Facet) Number() protoreflect.EnumNumber {
@@ -484,7 +606,7 @@ func (x Facet) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Facet.Descriptor instead.
 func (Facet) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
 }
 
 // Feeling says whether a choice is a good or a bad feeling.
@@ -527,11 +649,11 @@ func (x Feeling) String() string {
 }
 
 func (Feeling) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[8].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[10].Descriptor()
 }
 
 func (Feeling) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[8]
+	return &file_touchstone_map_v1_map_proto_enumTypes[10]
 }
 
 func (x Feeling) Number() protoreflect.EnumNumber {
@@ -540,7 +662,7 @@ func (x Feeling) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Feeling.Descriptor instead.
 func (Feeling) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
 }
 
 // Boundary says whether a value exactly at a threshold is within it.
@@ -579,11 +701,11 @@ func (x Boundary) String() string {
 }
 
 func (Boundary) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[9].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[11].Descriptor()
 }
 
 func (Boundary) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[9]
+	return &file_touchstone_map_v1_map_proto_enumTypes[11]
 }
 
 func (x Boundary) Number() protoreflect.EnumNumber {
@@ -592,7 +714,7 @@ func (x Boundary) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Boundary.Descriptor instead.
 func (Boundary) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
 }
 
 // Abandons says how interactions that the customer gave up count in a service level: the six published formulas. A is
@@ -649,11 +771,11 @@ func (x Abandons) String() string {
 }
 
 func (Abandons) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[10].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[12].Descriptor()
 }
 
 func (Abandons) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[10]
+	return &file_touchstone_map_v1_map_proto_enumTypes[12]
 }
 
 func (x Abandons) Number() protoreflect.EnumNumber {
@@ -662,7 +784,7 @@ func (x Abandons) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Abandons.Descriptor instead.
 func (Abandons) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
 }
 
 // Map is one organisation's experience map.
@@ -719,7 +841,14 @@ type Map struct {
 	// Metrics that follow a customer from one interaction to the next. Counting part.
 	LinkedMetrics []*LinkedMetric `protobuf:"bytes,25,rep,name=linked_metrics,json=linkedMetrics,proto3" json:"linked_metrics,omitempty"`
 	// Fewest cases that a score may be shown with.
-	Minimums      *Minimums `protobuf:"bytes,26,opt,name=minimums,proto3" json:"minimums,omitempty"`
+	Minimums *Minimums `protobuf:"bytes,26,opt,name=minimums,proto3" json:"minimums,omitempty"`
+	// Scores that are one sum over another. Reading part.
+	Ratios []*Ratio `protobuf:"bytes,27,rep,name=ratios,proto3" json:"ratios,omitempty"`
+	// Definitions that run beside those that they replace. Reading part.
+	Seams []*Seam `protobuf:"bytes,28,rep,name=seams,proto3" json:"seams,omitempty"`
+	// Whether scores of single agents are kept, and who reads them. Counting part. Unset means off: what facts say of agents is
+	// then dropped before anything is stored.
+	AgentScores   AgentScores `protobuf:"varint,29,opt,name=agent_scores,json=agentScores,proto3,enum=touchstone.map.v1.AgentScores" json:"agent_scores,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -936,8 +1065,214 @@ func (x *Map) GetMinimums() *Minimums {
 	return nil
 }
 
-// LinkedMetric is a metric that no single interaction carries. Its unit is h, its resolution 3600, and lower is not better
-// nor worse by itself. Interactions without a customer take no part.
+func (x *Map) GetRatios() []*Ratio {
+	if x != nil {
+		return x.Ratios
+	}
+	return nil
+}
+
+func (x *Map) GetSeams() []*Seam {
+	if x != nil {
+		return x.Seams
+	}
+	return nil
+}
+
+func (x *Map) GetAgentScores() AgentScores {
+	if x != nil {
+		return x.AgentScores
+	}
+	return AgentScores_AGENT_SCORES_UNSPECIFIED
+}
+
+// Ratio is a score that is the sum of some metrics over the sum of others, or for each interaction: occupancy, average handling
+// time, a response rate. Reading part: it acts at once, on all history.
+type Ratio struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the score: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Metrics summed above the line, all of one unit.
+	Over []string `protobuf:"bytes,3,rep,name=over,proto3" json:"over,omitempty"`
+	// Metrics summed below the line, all of one unit. Left empty with outcomes.
+	Under []string `protobuf:"bytes,4,rep,name=under,proto3" json:"under,omitempty"`
+	// Outcomes whose interactions are counted below the line ("answered"), and whose values above it. Left empty with under.
+	Outcomes []string `protobuf:"bytes,5,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Metrics of over which an interaction that had nothing of them does not carry (hold): without a value they are 0. Where an
+	// interaction lacks any other, the ratio is unknown, and says how many lack what.
+	AbsentIsZero []string `protobuf:"bytes,6,rep,name=absent_is_zero,json=absentIsZero,proto3" json:"absent_is_zero,omitempty"`
+	// Whether over counts some of the cases that under counts, so that the ratio is a share of cases with an interval (response
+	// rates RR1 and RR2 of AAPOR).
+	ShareOfCases bool `protobuf:"varint,7,opt,name=share_of_cases,json=shareOfCases,proto3" json:"share_of_cases,omitempty"`
+	// Which way is better.
+	Better        Better `protobuf:"varint,8,opt,name=better,proto3,enum=touchstone.map.v1.Better" json:"better,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ratio) Reset() {
+	*x = Ratio{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ratio) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ratio) ProtoMessage() {}
+
+func (x *Ratio) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ratio.ProtoReflect.Descriptor instead.
+func (*Ratio) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Ratio) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Ratio) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Ratio) GetOver() []string {
+	if x != nil {
+		return x.Over
+	}
+	return nil
+}
+
+func (x *Ratio) GetUnder() []string {
+	if x != nil {
+		return x.Under
+	}
+	return nil
+}
+
+func (x *Ratio) GetOutcomes() []string {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *Ratio) GetAbsentIsZero() []string {
+	if x != nil {
+		return x.AbsentIsZero
+	}
+	return nil
+}
+
+func (x *Ratio) GetShareOfCases() bool {
+	if x != nil {
+		return x.ShareOfCases
+	}
+	return false
+}
+
+func (x *Ratio) GetBetter() Better {
+	if x != nil {
+		return x.Better
+	}
+	return Better_BETTER_UNSPECIFIED
+}
+
+// Seam says that one definition replaces another. Both run side by side for a time; their series are never joined.
+type Seam struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new metric, question, service level, ratio or CX score.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Id of the one that it replaces, of the same sort.
+	Replaces string `protobuf:"bytes,2,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	// First day on which the new one is measured, as 2026-07-01.
+	Since string `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// Day from which the old one is measured no longer, after since; the days between the two have both.
+	BesideUntil   string `protobuf:"bytes,4,opt,name=beside_until,json=besideUntil,proto3" json:"beside_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Seam) Reset() {
+	*x = Seam{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seam) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seam) ProtoMessage() {}
+
+func (x *Seam) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seam.ProtoReflect.Descriptor instead.
+func (*Seam) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Seam) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Seam) GetReplaces() string {
+	if x != nil {
+		return x.Replaces
+	}
+	return ""
+}
+
+func (x *Seam) GetSince() string {
+	if x != nil {
+		return x.Since
+	}
+	return ""
+}
+
+func (x *Seam) GetBesideUntil() string {
+	if x != nil {
+		return x.BesideUntil
+	}
+	return ""
+}
+
+// LinkedMetric is a metric that no single interaction carries. Times are in h, with a resolution of 3600; transfers and friction
+// are counts, with a resolution of 1. Interactions without a customer take no part.
 type LinkedMetric struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id, as of a metric: 1 to 64 of a-z 0-9 - and _, beginning with a letter. Its scores are those of metrics.
@@ -953,14 +1288,20 @@ type LinkedMetric struct {
 	// For next contacts: touchpoints whose interactions count as contacts; empty for all that are not back-stage.
 	Touchpoints []string `protobuf:"bytes,6,rep,name=touchpoints,proto3" json:"touchpoints,omitempty"`
 	// Longest time that is looked for, in days, 1 to 400; 0 means 60.
-	LongestDays   uint32 `protobuf:"varint,7,opt,name=longest_days,json=longestDays,proto3" json:"longest_days,omitempty"`
+	LongestDays uint32 `protobuf:"varint,7,opt,name=longest_days,json=longestDays,proto3" json:"longest_days,omitempty"`
+	// Limit for the scores <id>.within and <id>.beyond, in the metric's unit; unset where there are none. Reading part. A time of
+	// exactly the limit is beyond it, a count of exactly the limit is within it. Cases younger than the limit are not decided
+	// yet: they are left out, and the score says how many they are.
+	Limit *float64 `protobuf:"fixed64,8,opt,name=limit,proto3,oneof" json:"limit,omitempty"`
+	// For friction: metric whose value above 0 means that the customer was on hold; empty where none tells.
+	Hold          string `protobuf:"bytes,9,opt,name=hold,proto3" json:"hold,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LinkedMetric) Reset() {
 	*x = LinkedMetric{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -972,7 +1313,7 @@ func (x *LinkedMetric) String() string {
 func (*LinkedMetric) ProtoMessage() {}
 
 func (x *LinkedMetric) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -985,7 +1326,7 @@ func (x *LinkedMetric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkedMetric.ProtoReflect.Descriptor instead.
 func (*LinkedMetric) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LinkedMetric) GetId() string {
@@ -1037,6 +1378,20 @@ func (x *LinkedMetric) GetLongestDays() uint32 {
 	return 0
 }
 
+func (x *LinkedMetric) GetLimit() float64 {
+	if x != nil && x.Limit != nil {
+		return *x.Limit
+	}
+	return 0
+}
+
+func (x *LinkedMetric) GetHold() string {
+	if x != nil {
+		return x.Hold
+	}
+	return ""
+}
+
 // Minimums are the fewest cases that scores may be shown with. Reading part.
 type Minimums struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1050,7 +1405,7 @@ type Minimums struct {
 
 func (x *Minimums) Reset() {
 	*x = Minimums{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1417,7 @@ func (x *Minimums) String() string {
 func (*Minimums) ProtoMessage() {}
 
 func (x *Minimums) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1430,7 @@ func (x *Minimums) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Minimums.ProtoReflect.Descriptor instead.
 func (*Minimums) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Minimums) GetAnswers() uint32 {
@@ -1120,7 +1475,7 @@ type Feed struct {
 
 func (x *Feed) Reset() {
 	*x = Feed{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1487,7 @@ func (x *Feed) String() string {
 func (*Feed) ProtoMessage() {}
 
 func (x *Feed) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1500,7 @@ func (x *Feed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feed.ProtoReflect.Descriptor instead.
 func (*Feed) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Feed) GetSource() string {
@@ -1230,7 +1585,7 @@ type FeedRule struct {
 
 func (x *FeedRule) Reset() {
 	*x = FeedRule{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +1597,7 @@ func (x *FeedRule) String() string {
 func (*FeedRule) ProtoMessage() {}
 
 func (x *FeedRule) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +1610,7 @@ func (x *FeedRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedRule.ProtoReflect.Descriptor instead.
 func (*FeedRule) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *FeedRule) GetQueue() string {
@@ -1306,7 +1661,7 @@ type Renamed struct {
 
 func (x *Renamed) Reset() {
 	*x = Renamed{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1318,7 +1673,7 @@ func (x *Renamed) String() string {
 func (*Renamed) ProtoMessage() {}
 
 func (x *Renamed) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1686,7 @@ func (x *Renamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Renamed.ProtoReflect.Descriptor instead.
 func (*Renamed) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Renamed) GetFrom() string {
@@ -1361,7 +1716,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1373,7 +1728,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1386,7 +1741,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Role) GetId() string {
@@ -1420,7 +1775,7 @@ type Journey struct {
 
 func (x *Journey) Reset() {
 	*x = Journey{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1432,7 +1787,7 @@ func (x *Journey) String() string {
 func (*Journey) ProtoMessage() {}
 
 func (x *Journey) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1445,7 +1800,7 @@ func (x *Journey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Journey.ProtoReflect.Descriptor instead.
 func (*Journey) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Journey) GetId() string {
@@ -1491,7 +1846,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1503,7 +1858,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1516,7 +1871,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Stage) GetId() string {
@@ -1563,7 +1918,7 @@ type ProcessStep struct {
 
 func (x *ProcessStep) Reset() {
 	*x = ProcessStep{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1930,7 @@ func (x *ProcessStep) String() string {
 func (*ProcessStep) ProtoMessage() {}
 
 func (x *ProcessStep) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1943,7 @@ func (x *ProcessStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessStep.ProtoReflect.Descriptor instead.
 func (*ProcessStep) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ProcessStep) GetId() string {
@@ -1665,7 +2020,7 @@ type Pairing struct {
 
 func (x *Pairing) Reset() {
 	*x = Pairing{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1677,7 +2032,7 @@ func (x *Pairing) String() string {
 func (*Pairing) ProtoMessage() {}
 
 func (x *Pairing) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1690,7 +2045,7 @@ func (x *Pairing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pairing.ProtoReflect.Descriptor instead.
 func (*Pairing) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Pairing) GetId() string {
@@ -1766,7 +2121,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +2133,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +2146,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Segment) GetId() string {
@@ -1855,7 +2210,7 @@ type Target struct {
 
 func (x *Target) Reset() {
 	*x = Target{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1867,7 +2222,7 @@ func (x *Target) String() string {
 func (*Target) ProtoMessage() {}
 
 func (x *Target) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1880,7 +2235,7 @@ func (x *Target) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Target.ProtoReflect.Descriptor instead.
 func (*Target) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Target) GetScore() string {
@@ -1978,7 +2333,7 @@ type CxScore struct {
 
 func (x *CxScore) Reset() {
 	*x = CxScore{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1990,7 +2345,7 @@ func (x *CxScore) String() string {
 func (*CxScore) ProtoMessage() {}
 
 func (x *CxScore) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2003,7 +2358,7 @@ func (x *CxScore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CxScore.ProtoReflect.Descriptor instead.
 func (*CxScore) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{13}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CxScore) GetId() string {
@@ -2051,7 +2406,7 @@ type CxPart struct {
 
 func (x *CxPart) Reset() {
 	*x = CxPart{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2418,7 @@ func (x *CxPart) String() string {
 func (*CxPart) ProtoMessage() {}
 
 func (x *CxPart) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2431,7 @@ func (x *CxPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CxPart.ProtoReflect.Descriptor instead.
 func (*CxPart) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{14}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CxPart) GetScore() string {
@@ -2126,7 +2481,7 @@ type Calendar struct {
 
 func (x *Calendar) Reset() {
 	*x = Calendar{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2138,7 +2493,7 @@ func (x *Calendar) String() string {
 func (*Calendar) ProtoMessage() {}
 
 func (x *Calendar) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2151,7 +2506,7 @@ func (x *Calendar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Calendar.ProtoReflect.Descriptor instead.
 func (*Calendar) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{15}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Calendar) GetId() string {
@@ -2204,7 +2559,7 @@ type OpenHours struct {
 
 func (x *OpenHours) Reset() {
 	*x = OpenHours{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2216,7 +2571,7 @@ func (x *OpenHours) String() string {
 func (*OpenHours) ProtoMessage() {}
 
 func (x *OpenHours) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2229,7 +2584,7 @@ func (x *OpenHours) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenHours.ProtoReflect.Descriptor instead.
 func (*OpenHours) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{16}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *OpenHours) GetDays() []string {
@@ -2266,7 +2621,7 @@ type Party struct {
 
 func (x *Party) Reset() {
 	*x = Party{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2278,7 +2633,7 @@ func (x *Party) String() string {
 func (*Party) ProtoMessage() {}
 
 func (x *Party) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2291,7 +2646,7 @@ func (x *Party) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Party.ProtoReflect.Descriptor instead.
 func (*Party) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{17}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Party) GetSingular() string {
@@ -2329,7 +2684,7 @@ type ActionRule struct {
 
 func (x *ActionRule) Reset() {
 	*x = ActionRule{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2341,7 +2696,7 @@ func (x *ActionRule) String() string {
 func (*ActionRule) ProtoMessage() {}
 
 func (x *ActionRule) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2354,7 +2709,7 @@ func (x *ActionRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionRule.ProtoReflect.Descriptor instead.
 func (*ActionRule) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{18}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ActionRule) GetId() string {
@@ -2432,7 +2787,7 @@ type Touchpoint struct {
 
 func (x *Touchpoint) Reset() {
 	*x = Touchpoint{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2444,7 +2799,7 @@ func (x *Touchpoint) String() string {
 func (*Touchpoint) ProtoMessage() {}
 
 func (x *Touchpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2457,7 +2812,7 @@ func (x *Touchpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Touchpoint.ProtoReflect.Descriptor instead.
 func (*Touchpoint) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{19}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Touchpoint) GetId() string {
@@ -2557,7 +2912,7 @@ type Channel struct {
 
 func (x *Channel) Reset() {
 	*x = Channel{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2569,7 +2924,7 @@ func (x *Channel) String() string {
 func (*Channel) ProtoMessage() {}
 
 func (x *Channel) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2582,7 +2937,7 @@ func (x *Channel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Channel.ProtoReflect.Descriptor instead.
 func (*Channel) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{20}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Channel) GetId() string {
@@ -2614,7 +2969,7 @@ type Placement struct {
 
 func (x *Placement) Reset() {
 	*x = Placement{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2626,7 +2981,7 @@ func (x *Placement) String() string {
 func (*Placement) ProtoMessage() {}
 
 func (x *Placement) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2639,7 +2994,7 @@ func (x *Placement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Placement.ProtoReflect.Descriptor instead.
 func (*Placement) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{21}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Placement) GetParent() string {
@@ -2679,7 +3034,7 @@ type Team struct {
 
 func (x *Team) Reset() {
 	*x = Team{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2691,7 +3046,7 @@ func (x *Team) String() string {
 func (*Team) ProtoMessage() {}
 
 func (x *Team) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2704,7 +3059,7 @@ func (x *Team) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Team.ProtoReflect.Descriptor instead.
 func (*Team) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{22}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Team) GetId() string {
@@ -2741,14 +3096,17 @@ type Metric struct {
 	// euros in cents, 1 for points. 1 to 1,000,000. Counting part; a metric's resolution never changes, it gets a new id.
 	Resolution uint32 `protobuf:"varint,4,opt,name=resolution,proto3" json:"resolution,omitempty"`
 	// Which way is better.
-	Better        Better `protobuf:"varint,5,opt,name=better,proto3,enum=touchstone.map.v1.Better" json:"better,omitempty"`
+	Better Better `protobuf:"varint,5,opt,name=better,proto3,enum=touchstone.map.v1.Better" json:"better,omitempty"`
+	// Value in its unit from which an experience is a bad one: below it where higher is better, above it where lower is. For the
+	// score <id>.bad, the share of values beyond it. Reading part. Unset where there is none.
+	Floor         *float64 `protobuf:"fixed64,6,opt,name=floor,proto3,oneof" json:"floor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +3118,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +3131,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{23}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Metric) GetId() string {
@@ -2811,6 +3169,13 @@ func (x *Metric) GetBetter() Better {
 	return Better_BETTER_UNSPECIFIED
 }
 
+func (x *Metric) GetFloor() float64 {
+	if x != nil && x.Floor != nil {
+		return *x.Floor
+	}
+	return 0
+}
+
 // Outcome is how an interaction can end.
 type Outcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2824,7 +3189,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2836,7 +3201,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2849,7 +3214,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{24}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Outcome) GetId() string {
@@ -2881,7 +3246,7 @@ type Choice struct {
 
 func (x *Choice) Reset() {
 	*x = Choice{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2893,7 +3258,7 @@ func (x *Choice) String() string {
 func (*Choice) ProtoMessage() {}
 
 func (x *Choice) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2906,7 +3271,7 @@ func (x *Choice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Choice.ProtoReflect.Descriptor instead.
 func (*Choice) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{25}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Choice) GetValue() int32 {
@@ -2953,13 +3318,24 @@ type Question struct {
 	Facet Facet `protobuf:"varint,9,opt,name=facet,proto3,enum=touchstone.map.v1.Facet" json:"facet,omitempty"`
 	// Why it is paired with no process metric; empty where it is, or should be.
 	UnpairedBecause string `protobuf:"bytes,10,opt,name=unpaired_because,json=unpairedBecause,proto3" json:"unpaired_because,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Answers up to this one are bad, or from this one on where lower is better: for the score <id>.bad. Reading part. Unset
+	// where there is none.
+	Floor *int32 `protobuf:"varint,11,opt,name=floor,proto3,oneof" json:"floor,omitempty"`
+	// Expectations with which its answers are compared, for the scores <id>.gap_stated, gap_last and gap_history. Counting part.
+	Baselines []Baseline `protobuf:"varint,12,rep,packed,name=baselines,proto3,enum=touchstone.map.v1.Baseline" json:"baselines,omitempty"`
+	// For kind perceived: metric of the interaction asked about which the customer felt, for the score <id>.gap_felt. Counting
+	// part.
+	Perceives string `protobuf:"bytes,13,opt,name=perceives,proto3" json:"perceives,omitempty"`
+	// For kind perceived: units of the metric in one point of the scale (60 where it asks for minutes and the metric is in s);
+	// 0 means 1. Counting part.
+	UnitsPerPoint uint32 `protobuf:"varint,14,opt,name=units_per_point,json=unitsPerPoint,proto3" json:"units_per_point,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2971,7 +3347,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2984,7 +3360,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{26}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Question) GetId() string {
@@ -3057,6 +3433,34 @@ func (x *Question) GetUnpairedBecause() string {
 	return ""
 }
 
+func (x *Question) GetFloor() int32 {
+	if x != nil && x.Floor != nil {
+		return *x.Floor
+	}
+	return 0
+}
+
+func (x *Question) GetBaselines() []Baseline {
+	if x != nil {
+		return x.Baselines
+	}
+	return nil
+}
+
+func (x *Question) GetPerceives() string {
+	if x != nil {
+		return x.Perceives
+	}
+	return ""
+}
+
+func (x *Question) GetUnitsPerPoint() uint32 {
+	if x != nil {
+		return x.UnitsPerPoint
+	}
+	return 0
+}
+
 // Attribute is a segment attribute that facts may carry.
 type Attribute struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3072,7 +3476,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3084,7 +3488,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3097,7 +3501,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{27}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Attribute) GetId() string {
@@ -3154,7 +3558,7 @@ type ServiceLevel struct {
 
 func (x *ServiceLevel) Reset() {
 	*x = ServiceLevel{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3166,7 +3570,7 @@ func (x *ServiceLevel) String() string {
 func (*ServiceLevel) ProtoMessage() {}
 
 func (x *ServiceLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3179,7 +3583,7 @@ func (x *ServiceLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceLevel.ProtoReflect.Descriptor instead.
 func (*ServiceLevel) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{28}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ServiceLevel) GetId() string {
@@ -3272,7 +3676,7 @@ type GetMapRequest struct {
 
 func (x *GetMapRequest) Reset() {
 	*x = GetMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3284,7 +3688,7 @@ func (x *GetMapRequest) String() string {
 func (*GetMapRequest) ProtoMessage() {}
 
 func (x *GetMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3297,7 +3701,7 @@ func (x *GetMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMapRequest.ProtoReflect.Descriptor instead.
 func (*GetMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{29}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetMapRequest) GetOrganisation() string {
@@ -3325,7 +3729,7 @@ type GetMapResponse struct {
 
 func (x *GetMapResponse) Reset() {
 	*x = GetMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3337,7 +3741,7 @@ func (x *GetMapResponse) String() string {
 func (*GetMapResponse) ProtoMessage() {}
 
 func (x *GetMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3350,7 +3754,7 @@ func (x *GetMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMapResponse.ProtoReflect.Descriptor instead.
 func (*GetMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{30}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetMapResponse) GetVersion() *MapVersion {
@@ -3375,7 +3779,7 @@ type MapVersion struct {
 
 func (x *MapVersion) Reset() {
 	*x = MapVersion{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3387,7 +3791,7 @@ func (x *MapVersion) String() string {
 func (*MapVersion) ProtoMessage() {}
 
 func (x *MapVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3400,7 +3804,7 @@ func (x *MapVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapVersion.ProtoReflect.Descriptor instead.
 func (*MapVersion) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{31}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MapVersion) GetVersion() uint64 {
@@ -3433,7 +3837,7 @@ type ListMapsRequest struct {
 
 func (x *ListMapsRequest) Reset() {
 	*x = ListMapsRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3445,7 +3849,7 @@ func (x *ListMapsRequest) String() string {
 func (*ListMapsRequest) ProtoMessage() {}
 
 func (x *ListMapsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3458,7 +3862,7 @@ func (x *ListMapsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMapsRequest.ProtoReflect.Descriptor instead.
 func (*ListMapsRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{32}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{34}
 }
 
 // ListMapsResponse holds the current maps' heads.
@@ -3472,7 +3876,7 @@ type ListMapsResponse struct {
 
 func (x *ListMapsResponse) Reset() {
 	*x = ListMapsResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3484,7 +3888,7 @@ func (x *ListMapsResponse) String() string {
 func (*ListMapsResponse) ProtoMessage() {}
 
 func (x *ListMapsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3497,7 +3901,7 @@ func (x *ListMapsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMapsResponse.ProtoReflect.Descriptor instead.
 func (*ListMapsResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{33}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListMapsResponse) GetMaps() []*MapHead {
@@ -3524,7 +3928,7 @@ type MapHead struct {
 
 func (x *MapHead) Reset() {
 	*x = MapHead{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3536,7 +3940,7 @@ func (x *MapHead) String() string {
 func (*MapHead) ProtoMessage() {}
 
 func (x *MapHead) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3549,7 +3953,7 @@ func (x *MapHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapHead.ProtoReflect.Descriptor instead.
 func (*MapHead) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{34}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *MapHead) GetOrganisation() string {
@@ -3591,7 +3995,7 @@ type CheckMapRequest struct {
 
 func (x *CheckMapRequest) Reset() {
 	*x = CheckMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3603,7 +4007,7 @@ func (x *CheckMapRequest) String() string {
 func (*CheckMapRequest) ProtoMessage() {}
 
 func (x *CheckMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3616,7 +4020,7 @@ func (x *CheckMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckMapRequest.ProtoReflect.Descriptor instead.
 func (*CheckMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{35}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CheckMapRequest) GetMap() *Map {
@@ -3641,7 +4045,7 @@ type CheckMapResponse struct {
 
 func (x *CheckMapResponse) Reset() {
 	*x = CheckMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3653,7 +4057,7 @@ func (x *CheckMapResponse) String() string {
 func (*CheckMapResponse) ProtoMessage() {}
 
 func (x *CheckMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3666,7 +4070,7 @@ func (x *CheckMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckMapResponse.ProtoReflect.Descriptor instead.
 func (*CheckMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{36}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CheckMapResponse) GetProblems() []*Problem {
@@ -3705,7 +4109,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3717,7 +4121,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3730,7 +4134,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{37}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Problem) GetField() string {
@@ -3767,7 +4171,7 @@ type ApplyMapRequest struct {
 
 func (x *ApplyMapRequest) Reset() {
 	*x = ApplyMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3779,7 +4183,7 @@ func (x *ApplyMapRequest) String() string {
 func (*ApplyMapRequest) ProtoMessage() {}
 
 func (x *ApplyMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3792,7 +4196,7 @@ func (x *ApplyMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyMapRequest.ProtoReflect.Descriptor instead.
 func (*ApplyMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{38}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ApplyMapRequest) GetMap() *Map {
@@ -3822,7 +4226,7 @@ type ApplyMapResponse struct {
 
 func (x *ApplyMapResponse) Reset() {
 	*x = ApplyMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3834,7 +4238,7 @@ func (x *ApplyMapResponse) String() string {
 func (*ApplyMapResponse) ProtoMessage() {}
 
 func (x *ApplyMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3847,7 +4251,7 @@ func (x *ApplyMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyMapResponse.ProtoReflect.Descriptor instead.
 func (*ApplyMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{39}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ApplyMapResponse) GetVersion() uint64 {
@@ -3868,7 +4272,7 @@ var File_touchstone_map_v1_map_proto protoreflect.FileDescriptor
 
 const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\n" +
-	"\x1btouchstone/map/v1/map.proto\x12\x11touchstone.map.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\"\xd7\f\n" +
+	"\x1btouchstone/map/v1/map.proto\x12\x11touchstone.map.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\"\x9b\x0e\n" +
 	"\x03Map\x12B\n" +
 	"\forganisation\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\forganisation\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1b\n" +
@@ -3901,7 +4305,27 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\faction_rules\x18\x17 \x03(\v2\x1d.touchstone.map.v1.ActionRuleB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\vactionRules\x128\n" +
 	"\x05feeds\x18\x18 \x03(\v2\x17.touchstone.map.v1.FeedB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05feeds\x12P\n" +
 	"\x0elinked_metrics\x18\x19 \x03(\v2\x1f.touchstone.map.v1.LinkedMetricB\b\xbaH\x05\x92\x01\x02\x10\x14R\rlinkedMetrics\x127\n" +
-	"\bminimums\x18\x1a \x01(\v2\x1b.touchstone.map.v1.MinimumsR\bminimums\"\xb7\x02\n" +
+	"\bminimums\x18\x1a \x01(\v2\x1b.touchstone.map.v1.MinimumsR\bminimums\x12;\n" +
+	"\x06ratios\x18\x1b \x03(\v2\x18.touchstone.map.v1.RatioB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x06ratios\x128\n" +
+	"\x05seams\x18\x1c \x03(\v2\x17.touchstone.map.v1.SeamB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05seams\x12K\n" +
+	"\fagent_scores\x18\x1d \x01(\x0e2\x1e.touchstone.map.v1.AgentScoresB\b\xbaH\x05\x82\x01\x02\x10\x01R\vagentScores\"\xce\x02\n" +
+	"\x05Ratio\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1e\n" +
+	"\x04over\x18\x03 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10\x14R\x04over\x12\x1e\n" +
+	"\x05under\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05under\x12$\n" +
+	"\boutcomes\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\boutcomes\x12.\n" +
+	"\x0eabsent_is_zero\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x14R\fabsentIsZero\x12$\n" +
+	"\x0eshare_of_cases\x18\a \x01(\bR\fshareOfCases\x12;\n" +
+	"\x06better\x18\b \x01(\x0e2\x19.touchstone.map.v1.BetterB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06better\"\x95\x01\n" +
+	"\x04Seam\x12\x19\n" +
+	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12%\n" +
+	"\breplaces\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\breplaces\x12\x1e\n" +
+	"\x05since\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x98\x01\n" +
+	"R\x05since\x12+\n" +
+	"\fbeside_until\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x98\x01\n" +
+	"R\vbesideUntil\"\x89\x03\n" +
 	"\fLinkedMetric\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12=\n" +
@@ -3910,7 +4334,10 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x05topic\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05topic\x12!\n" +
 	"\ajourney\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\ajourney\x12+\n" +
 	"\vtouchpoints\x18\x06 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\vtouchpoints\x12+\n" +
-	"\flongest_days\x18\a \x01(\rB\b\xbaH\x05*\x03\x18\x90\x03R\vlongestDays\"V\n" +
+	"\flongest_days\x18\a \x01(\rB\b\xbaH\x05*\x03\x18\x90\x03R\vlongestDays\x12)\n" +
+	"\x05limit\x18\b \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x05limit\x88\x01\x01\x12\x1b\n" +
+	"\x04hold\x18\t \x01(\tB\a\xbaH\x04r\x02\x18@R\x04holdB\b\n" +
+	"\x06_limit\"V\n" +
 	"\bMinimums\x12\"\n" +
 	"\aanswers\x18\x01 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\aanswers\x12&\n" +
 	"\temployees\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\temployees\"\x88\x04\n" +
@@ -4062,7 +4489,7 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12F\n" +
 	"\n" +
 	"placements\x18\x03 \x03(\v2\x1c.touchstone.map.v1.PlacementB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
-	"placements\"\xdf\x01\n" +
+	"placements\"\x84\x02\n" +
 	"\x06Metric\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1d\n" +
@@ -4070,7 +4497,9 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\n" +
 	"resolution\x18\x04 \x01(\rB\v\xbaH\b*\x06\x18\xc0\x84=(\x01R\n" +
 	"resolution\x12;\n" +
-	"\x06better\x18\x05 \x01(\x0e2\x19.touchstone.map.v1.BetterB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06better\"W\n" +
+	"\x06better\x18\x05 \x01(\x0e2\x19.touchstone.map.v1.BetterB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06better\x12\x19\n" +
+	"\x05floor\x18\x06 \x01(\x01H\x00R\x05floor\x88\x01\x01B\b\n" +
+	"\x06_floor\"W\n" +
 	"\aOutcome\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\"\x80\x01\n" +
@@ -4078,7 +4507,7 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x05value\x18\x01 \x01(\x05R\x05value\x12 \n" +
 	"\x05label\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05label\x12>\n" +
-	"\afeeling\x18\x03 \x01(\x0e2\x1a.touchstone.map.v1.FeelingB\b\xbaH\x05\x82\x01\x02\x10\x01R\afeeling\"\xf4\x03\n" +
+	"\afeeling\x18\x03 \x01(\x0e2\x1a.touchstone.map.v1.FeelingB\b\xbaH\x05\x82\x01\x02\x10\x01R\afeeling\"\xc3\x05\n" +
 	"\bQuestion\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04text\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x04text\x12?\n" +
@@ -4091,7 +4520,12 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x05about\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\x05about\x128\n" +
 	"\x05facet\x18\t \x01(\x0e2\x18.touchstone.map.v1.FacetB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05facet\x123\n" +
 	"\x10unpaired_because\x18\n" +
-	" \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x0funpairedBecause\"~\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x0funpairedBecause\x12\x19\n" +
+	"\x05floor\x18\v \x01(\x05H\x00R\x05floor\x88\x01\x01\x12N\n" +
+	"\tbaselines\x18\f \x03(\x0e2\x1b.touchstone.map.v1.BaselineB\x13\xbaH\x10\x92\x01\r\x10\x03\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\tbaselines\x12%\n" +
+	"\tperceives\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\tperceives\x121\n" +
+	"\x0funits_per_point\x18\x0e \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\runitsPerPointB\b\n" +
+	"\x06_floor\"~\n" +
 	"\tAttribute\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12#\n" +
@@ -4146,12 +4580,17 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\a_expect\"F\n" +
 	"\x10ApplyMapResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x18\n" +
-	"\achanged\x18\x02 \x01(\bR\achanged*e\n" +
+	"\achanged\x18\x02 \x01(\bR\achanged*M\n" +
+	"\vAgentScores\x12\x1c\n" +
+	"\x18AGENT_SCORES_UNSPECIFIED\x10\x00\x12 \n" +
+	"\x1cAGENT_SCORES_SELF_AND_LEADER\x10\x01*\xaa\x01\n" +
 	"\n" +
 	"LinkedKind\x12\x1b\n" +
 	"\x17LINKED_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18LINKED_KIND_NEXT_CONTACT\x10\x01\x12\x1c\n" +
-	"\x18LINKED_KIND_JOURNEY_TIME\x10\x02*K\n" +
+	"\x18LINKED_KIND_JOURNEY_TIME\x10\x02\x12!\n" +
+	"\x1dLINKED_KIND_CONTACT_TRANSFERS\x10\x03\x12 \n" +
+	"\x1cLINKED_KIND_JOURNEY_FRICTION\x10\x04*K\n" +
 	"\x05Place\x12\x15\n" +
 	"\x11PLACE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11PLACE_FRONT_STAGE\x10\x01\x12\x14\n" +
@@ -4172,7 +4611,7 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x06Better\x12\x16\n" +
 	"\x12BETTER_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fBETTER_LOWER\x10\x01\x12\x11\n" +
-	"\rBETTER_HIGHER\x10\x02*\xca\x02\n" +
+	"\rBETTER_HIGHER\x10\x02*\xe7\x02\n" +
 	"\fQuestionKind\x12\x1d\n" +
 	"\x19QUESTION_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11QUESTION_KIND_NPS\x10\x01\x12\x16\n" +
@@ -4186,7 +4625,13 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x18QUESTION_KIND_IMPORTANCE\x10\t\x12\x19\n" +
 	"\x15QUESTION_KIND_EMOTION\x10\n" +
 	"\x12\x18\n" +
-	"\x14QUESTION_KIND_CHOICE\x10\v*V\n" +
+	"\x14QUESTION_KIND_CHOICE\x10\v\x12\x1b\n" +
+	"\x17QUESTION_KIND_PERCEIVED\x10\f*b\n" +
+	"\bBaseline\x12\x18\n" +
+	"\x14BASELINE_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fBASELINE_STATED\x10\x01\x12\x11\n" +
+	"\rBASELINE_LAST\x10\x02\x12\x14\n" +
+	"\x10BASELINE_HISTORY\x10\x03*V\n" +
 	"\x05Facet\x12\x15\n" +
 	"\x11FACET_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rFACET_SUCCESS\x10\x01\x12\x10\n" +
@@ -4228,127 +4673,136 @@ func file_touchstone_map_v1_map_proto_rawDescGZIP() []byte {
 	return file_touchstone_map_v1_map_proto_rawDescData
 }
 
-var file_touchstone_map_v1_map_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_touchstone_map_v1_map_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_touchstone_map_v1_map_proto_enumTypes = make([]protoimpl.EnumInfo, 13)
+var file_touchstone_map_v1_map_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_touchstone_map_v1_map_proto_goTypes = []any{
-	(LinkedKind)(0),               // 0: touchstone.map.v1.LinkedKind
-	(Place)(0),                    // 1: touchstone.map.v1.Place
-	(Sign)(0),                     // 2: touchstone.map.v1.Sign
-	(Life)(0),                     // 3: touchstone.map.v1.Life
-	(Direction)(0),                // 4: touchstone.map.v1.Direction
-	(Better)(0),                   // 5: touchstone.map.v1.Better
-	(QuestionKind)(0),             // 6: touchstone.map.v1.QuestionKind
-	(Facet)(0),                    // 7: touchstone.map.v1.Facet
-	(Feeling)(0),                  // 8: touchstone.map.v1.Feeling
-	(Boundary)(0),                 // 9: touchstone.map.v1.Boundary
-	(Abandons)(0),                 // 10: touchstone.map.v1.Abandons
-	(*Map)(nil),                   // 11: touchstone.map.v1.Map
-	(*LinkedMetric)(nil),          // 12: touchstone.map.v1.LinkedMetric
-	(*Minimums)(nil),              // 13: touchstone.map.v1.Minimums
-	(*Feed)(nil),                  // 14: touchstone.map.v1.Feed
-	(*FeedRule)(nil),              // 15: touchstone.map.v1.FeedRule
-	(*Renamed)(nil),               // 16: touchstone.map.v1.Renamed
-	(*Role)(nil),                  // 17: touchstone.map.v1.Role
-	(*Journey)(nil),               // 18: touchstone.map.v1.Journey
-	(*Stage)(nil),                 // 19: touchstone.map.v1.Stage
-	(*ProcessStep)(nil),           // 20: touchstone.map.v1.ProcessStep
-	(*Pairing)(nil),               // 21: touchstone.map.v1.Pairing
-	(*Segment)(nil),               // 22: touchstone.map.v1.Segment
-	(*Target)(nil),                // 23: touchstone.map.v1.Target
-	(*CxScore)(nil),               // 24: touchstone.map.v1.CxScore
-	(*CxPart)(nil),                // 25: touchstone.map.v1.CxPart
-	(*Calendar)(nil),              // 26: touchstone.map.v1.Calendar
-	(*OpenHours)(nil),             // 27: touchstone.map.v1.OpenHours
-	(*Party)(nil),                 // 28: touchstone.map.v1.Party
-	(*ActionRule)(nil),            // 29: touchstone.map.v1.ActionRule
-	(*Touchpoint)(nil),            // 30: touchstone.map.v1.Touchpoint
-	(*Channel)(nil),               // 31: touchstone.map.v1.Channel
-	(*Placement)(nil),             // 32: touchstone.map.v1.Placement
-	(*Team)(nil),                  // 33: touchstone.map.v1.Team
-	(*Metric)(nil),                // 34: touchstone.map.v1.Metric
-	(*Outcome)(nil),               // 35: touchstone.map.v1.Outcome
-	(*Choice)(nil),                // 36: touchstone.map.v1.Choice
-	(*Question)(nil),              // 37: touchstone.map.v1.Question
-	(*Attribute)(nil),             // 38: touchstone.map.v1.Attribute
-	(*ServiceLevel)(nil),          // 39: touchstone.map.v1.ServiceLevel
-	(*GetMapRequest)(nil),         // 40: touchstone.map.v1.GetMapRequest
-	(*GetMapResponse)(nil),        // 41: touchstone.map.v1.GetMapResponse
-	(*MapVersion)(nil),            // 42: touchstone.map.v1.MapVersion
-	(*ListMapsRequest)(nil),       // 43: touchstone.map.v1.ListMapsRequest
-	(*ListMapsResponse)(nil),      // 44: touchstone.map.v1.ListMapsResponse
-	(*MapHead)(nil),               // 45: touchstone.map.v1.MapHead
-	(*CheckMapRequest)(nil),       // 46: touchstone.map.v1.CheckMapRequest
-	(*CheckMapResponse)(nil),      // 47: touchstone.map.v1.CheckMapResponse
-	(*Problem)(nil),               // 48: touchstone.map.v1.Problem
-	(*ApplyMapRequest)(nil),       // 49: touchstone.map.v1.ApplyMapRequest
-	(*ApplyMapResponse)(nil),      // 50: touchstone.map.v1.ApplyMapResponse
-	(*timestamppb.Timestamp)(nil), // 51: google.protobuf.Timestamp
+	(AgentScores)(0),              // 0: touchstone.map.v1.AgentScores
+	(LinkedKind)(0),               // 1: touchstone.map.v1.LinkedKind
+	(Place)(0),                    // 2: touchstone.map.v1.Place
+	(Sign)(0),                     // 3: touchstone.map.v1.Sign
+	(Life)(0),                     // 4: touchstone.map.v1.Life
+	(Direction)(0),                // 5: touchstone.map.v1.Direction
+	(Better)(0),                   // 6: touchstone.map.v1.Better
+	(QuestionKind)(0),             // 7: touchstone.map.v1.QuestionKind
+	(Baseline)(0),                 // 8: touchstone.map.v1.Baseline
+	(Facet)(0),                    // 9: touchstone.map.v1.Facet
+	(Feeling)(0),                  // 10: touchstone.map.v1.Feeling
+	(Boundary)(0),                 // 11: touchstone.map.v1.Boundary
+	(Abandons)(0),                 // 12: touchstone.map.v1.Abandons
+	(*Map)(nil),                   // 13: touchstone.map.v1.Map
+	(*Ratio)(nil),                 // 14: touchstone.map.v1.Ratio
+	(*Seam)(nil),                  // 15: touchstone.map.v1.Seam
+	(*LinkedMetric)(nil),          // 16: touchstone.map.v1.LinkedMetric
+	(*Minimums)(nil),              // 17: touchstone.map.v1.Minimums
+	(*Feed)(nil),                  // 18: touchstone.map.v1.Feed
+	(*FeedRule)(nil),              // 19: touchstone.map.v1.FeedRule
+	(*Renamed)(nil),               // 20: touchstone.map.v1.Renamed
+	(*Role)(nil),                  // 21: touchstone.map.v1.Role
+	(*Journey)(nil),               // 22: touchstone.map.v1.Journey
+	(*Stage)(nil),                 // 23: touchstone.map.v1.Stage
+	(*ProcessStep)(nil),           // 24: touchstone.map.v1.ProcessStep
+	(*Pairing)(nil),               // 25: touchstone.map.v1.Pairing
+	(*Segment)(nil),               // 26: touchstone.map.v1.Segment
+	(*Target)(nil),                // 27: touchstone.map.v1.Target
+	(*CxScore)(nil),               // 28: touchstone.map.v1.CxScore
+	(*CxPart)(nil),                // 29: touchstone.map.v1.CxPart
+	(*Calendar)(nil),              // 30: touchstone.map.v1.Calendar
+	(*OpenHours)(nil),             // 31: touchstone.map.v1.OpenHours
+	(*Party)(nil),                 // 32: touchstone.map.v1.Party
+	(*ActionRule)(nil),            // 33: touchstone.map.v1.ActionRule
+	(*Touchpoint)(nil),            // 34: touchstone.map.v1.Touchpoint
+	(*Channel)(nil),               // 35: touchstone.map.v1.Channel
+	(*Placement)(nil),             // 36: touchstone.map.v1.Placement
+	(*Team)(nil),                  // 37: touchstone.map.v1.Team
+	(*Metric)(nil),                // 38: touchstone.map.v1.Metric
+	(*Outcome)(nil),               // 39: touchstone.map.v1.Outcome
+	(*Choice)(nil),                // 40: touchstone.map.v1.Choice
+	(*Question)(nil),              // 41: touchstone.map.v1.Question
+	(*Attribute)(nil),             // 42: touchstone.map.v1.Attribute
+	(*ServiceLevel)(nil),          // 43: touchstone.map.v1.ServiceLevel
+	(*GetMapRequest)(nil),         // 44: touchstone.map.v1.GetMapRequest
+	(*GetMapResponse)(nil),        // 45: touchstone.map.v1.GetMapResponse
+	(*MapVersion)(nil),            // 46: touchstone.map.v1.MapVersion
+	(*ListMapsRequest)(nil),       // 47: touchstone.map.v1.ListMapsRequest
+	(*ListMapsResponse)(nil),      // 48: touchstone.map.v1.ListMapsResponse
+	(*MapHead)(nil),               // 49: touchstone.map.v1.MapHead
+	(*CheckMapRequest)(nil),       // 50: touchstone.map.v1.CheckMapRequest
+	(*CheckMapResponse)(nil),      // 51: touchstone.map.v1.CheckMapResponse
+	(*Problem)(nil),               // 52: touchstone.map.v1.Problem
+	(*ApplyMapRequest)(nil),       // 53: touchstone.map.v1.ApplyMapRequest
+	(*ApplyMapResponse)(nil),      // 54: touchstone.map.v1.ApplyMapResponse
+	(*timestamppb.Timestamp)(nil), // 55: google.protobuf.Timestamp
 }
 var file_touchstone_map_v1_map_proto_depIdxs = []int32{
-	30, // 0: touchstone.map.v1.Map.touchpoints:type_name -> touchstone.map.v1.Touchpoint
-	31, // 1: touchstone.map.v1.Map.channels:type_name -> touchstone.map.v1.Channel
-	33, // 2: touchstone.map.v1.Map.teams:type_name -> touchstone.map.v1.Team
-	34, // 3: touchstone.map.v1.Map.metrics:type_name -> touchstone.map.v1.Metric
-	35, // 4: touchstone.map.v1.Map.outcomes:type_name -> touchstone.map.v1.Outcome
-	37, // 5: touchstone.map.v1.Map.questions:type_name -> touchstone.map.v1.Question
-	38, // 6: touchstone.map.v1.Map.attributes:type_name -> touchstone.map.v1.Attribute
-	39, // 7: touchstone.map.v1.Map.service_levels:type_name -> touchstone.map.v1.ServiceLevel
-	17, // 8: touchstone.map.v1.Map.roles:type_name -> touchstone.map.v1.Role
-	18, // 9: touchstone.map.v1.Map.journeys:type_name -> touchstone.map.v1.Journey
-	19, // 10: touchstone.map.v1.Map.stages:type_name -> touchstone.map.v1.Stage
-	21, // 11: touchstone.map.v1.Map.pairings:type_name -> touchstone.map.v1.Pairing
-	22, // 12: touchstone.map.v1.Map.segments:type_name -> touchstone.map.v1.Segment
-	23, // 13: touchstone.map.v1.Map.targets:type_name -> touchstone.map.v1.Target
-	24, // 14: touchstone.map.v1.Map.cx_scores:type_name -> touchstone.map.v1.CxScore
-	26, // 15: touchstone.map.v1.Map.calendars:type_name -> touchstone.map.v1.Calendar
-	28, // 16: touchstone.map.v1.Map.party:type_name -> touchstone.map.v1.Party
-	29, // 17: touchstone.map.v1.Map.action_rules:type_name -> touchstone.map.v1.ActionRule
-	14, // 18: touchstone.map.v1.Map.feeds:type_name -> touchstone.map.v1.Feed
-	12, // 19: touchstone.map.v1.Map.linked_metrics:type_name -> touchstone.map.v1.LinkedMetric
-	13, // 20: touchstone.map.v1.Map.minimums:type_name -> touchstone.map.v1.Minimums
-	0,  // 21: touchstone.map.v1.LinkedMetric.kind:type_name -> touchstone.map.v1.LinkedKind
-	15, // 22: touchstone.map.v1.Feed.rules:type_name -> touchstone.map.v1.FeedRule
-	16, // 23: touchstone.map.v1.Feed.outcomes:type_name -> touchstone.map.v1.Renamed
-	16, // 24: touchstone.map.v1.Feed.metrics:type_name -> touchstone.map.v1.Renamed
-	16, // 25: touchstone.map.v1.Feed.teams:type_name -> touchstone.map.v1.Renamed
-	16, // 26: touchstone.map.v1.Feed.questions:type_name -> touchstone.map.v1.Renamed
-	16, // 27: touchstone.map.v1.Feed.attributes:type_name -> touchstone.map.v1.Renamed
-	4,  // 28: touchstone.map.v1.FeedRule.direction:type_name -> touchstone.map.v1.Direction
-	1,  // 29: touchstone.map.v1.ProcessStep.place:type_name -> touchstone.map.v1.Place
-	2,  // 30: touchstone.map.v1.Pairing.sign:type_name -> touchstone.map.v1.Sign
-	3,  // 31: touchstone.map.v1.Pairing.life:type_name -> touchstone.map.v1.Life
-	25, // 32: touchstone.map.v1.CxScore.parts:type_name -> touchstone.map.v1.CxPart
-	27, // 33: touchstone.map.v1.Calendar.hours:type_name -> touchstone.map.v1.OpenHours
-	4,  // 34: touchstone.map.v1.Touchpoint.direction:type_name -> touchstone.map.v1.Direction
-	20, // 35: touchstone.map.v1.Touchpoint.steps:type_name -> touchstone.map.v1.ProcessStep
-	32, // 36: touchstone.map.v1.Team.placements:type_name -> touchstone.map.v1.Placement
-	5,  // 37: touchstone.map.v1.Metric.better:type_name -> touchstone.map.v1.Better
-	8,  // 38: touchstone.map.v1.Choice.feeling:type_name -> touchstone.map.v1.Feeling
-	6,  // 39: touchstone.map.v1.Question.kind:type_name -> touchstone.map.v1.QuestionKind
-	36, // 40: touchstone.map.v1.Question.choices:type_name -> touchstone.map.v1.Choice
-	7,  // 41: touchstone.map.v1.Question.facet:type_name -> touchstone.map.v1.Facet
-	9,  // 42: touchstone.map.v1.ServiceLevel.boundary:type_name -> touchstone.map.v1.Boundary
-	10, // 43: touchstone.map.v1.ServiceLevel.abandons:type_name -> touchstone.map.v1.Abandons
-	42, // 44: touchstone.map.v1.GetMapResponse.version:type_name -> touchstone.map.v1.MapVersion
-	51, // 45: touchstone.map.v1.MapVersion.applied_at:type_name -> google.protobuf.Timestamp
-	11, // 46: touchstone.map.v1.MapVersion.map:type_name -> touchstone.map.v1.Map
-	45, // 47: touchstone.map.v1.ListMapsResponse.maps:type_name -> touchstone.map.v1.MapHead
-	11, // 48: touchstone.map.v1.CheckMapRequest.map:type_name -> touchstone.map.v1.Map
-	48, // 49: touchstone.map.v1.CheckMapResponse.problems:type_name -> touchstone.map.v1.Problem
-	11, // 50: touchstone.map.v1.ApplyMapRequest.map:type_name -> touchstone.map.v1.Map
-	40, // 51: touchstone.map.v1.MapService.GetMap:input_type -> touchstone.map.v1.GetMapRequest
-	43, // 52: touchstone.map.v1.MapService.ListMaps:input_type -> touchstone.map.v1.ListMapsRequest
-	46, // 53: touchstone.map.v1.MapService.CheckMap:input_type -> touchstone.map.v1.CheckMapRequest
-	49, // 54: touchstone.map.v1.MapService.ApplyMap:input_type -> touchstone.map.v1.ApplyMapRequest
-	41, // 55: touchstone.map.v1.MapService.GetMap:output_type -> touchstone.map.v1.GetMapResponse
-	44, // 56: touchstone.map.v1.MapService.ListMaps:output_type -> touchstone.map.v1.ListMapsResponse
-	47, // 57: touchstone.map.v1.MapService.CheckMap:output_type -> touchstone.map.v1.CheckMapResponse
-	50, // 58: touchstone.map.v1.MapService.ApplyMap:output_type -> touchstone.map.v1.ApplyMapResponse
-	55, // [55:59] is the sub-list for method output_type
-	51, // [51:55] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	34, // 0: touchstone.map.v1.Map.touchpoints:type_name -> touchstone.map.v1.Touchpoint
+	35, // 1: touchstone.map.v1.Map.channels:type_name -> touchstone.map.v1.Channel
+	37, // 2: touchstone.map.v1.Map.teams:type_name -> touchstone.map.v1.Team
+	38, // 3: touchstone.map.v1.Map.metrics:type_name -> touchstone.map.v1.Metric
+	39, // 4: touchstone.map.v1.Map.outcomes:type_name -> touchstone.map.v1.Outcome
+	41, // 5: touchstone.map.v1.Map.questions:type_name -> touchstone.map.v1.Question
+	42, // 6: touchstone.map.v1.Map.attributes:type_name -> touchstone.map.v1.Attribute
+	43, // 7: touchstone.map.v1.Map.service_levels:type_name -> touchstone.map.v1.ServiceLevel
+	21, // 8: touchstone.map.v1.Map.roles:type_name -> touchstone.map.v1.Role
+	22, // 9: touchstone.map.v1.Map.journeys:type_name -> touchstone.map.v1.Journey
+	23, // 10: touchstone.map.v1.Map.stages:type_name -> touchstone.map.v1.Stage
+	25, // 11: touchstone.map.v1.Map.pairings:type_name -> touchstone.map.v1.Pairing
+	26, // 12: touchstone.map.v1.Map.segments:type_name -> touchstone.map.v1.Segment
+	27, // 13: touchstone.map.v1.Map.targets:type_name -> touchstone.map.v1.Target
+	28, // 14: touchstone.map.v1.Map.cx_scores:type_name -> touchstone.map.v1.CxScore
+	30, // 15: touchstone.map.v1.Map.calendars:type_name -> touchstone.map.v1.Calendar
+	32, // 16: touchstone.map.v1.Map.party:type_name -> touchstone.map.v1.Party
+	33, // 17: touchstone.map.v1.Map.action_rules:type_name -> touchstone.map.v1.ActionRule
+	18, // 18: touchstone.map.v1.Map.feeds:type_name -> touchstone.map.v1.Feed
+	16, // 19: touchstone.map.v1.Map.linked_metrics:type_name -> touchstone.map.v1.LinkedMetric
+	17, // 20: touchstone.map.v1.Map.minimums:type_name -> touchstone.map.v1.Minimums
+	14, // 21: touchstone.map.v1.Map.ratios:type_name -> touchstone.map.v1.Ratio
+	15, // 22: touchstone.map.v1.Map.seams:type_name -> touchstone.map.v1.Seam
+	0,  // 23: touchstone.map.v1.Map.agent_scores:type_name -> touchstone.map.v1.AgentScores
+	6,  // 24: touchstone.map.v1.Ratio.better:type_name -> touchstone.map.v1.Better
+	1,  // 25: touchstone.map.v1.LinkedMetric.kind:type_name -> touchstone.map.v1.LinkedKind
+	19, // 26: touchstone.map.v1.Feed.rules:type_name -> touchstone.map.v1.FeedRule
+	20, // 27: touchstone.map.v1.Feed.outcomes:type_name -> touchstone.map.v1.Renamed
+	20, // 28: touchstone.map.v1.Feed.metrics:type_name -> touchstone.map.v1.Renamed
+	20, // 29: touchstone.map.v1.Feed.teams:type_name -> touchstone.map.v1.Renamed
+	20, // 30: touchstone.map.v1.Feed.questions:type_name -> touchstone.map.v1.Renamed
+	20, // 31: touchstone.map.v1.Feed.attributes:type_name -> touchstone.map.v1.Renamed
+	5,  // 32: touchstone.map.v1.FeedRule.direction:type_name -> touchstone.map.v1.Direction
+	2,  // 33: touchstone.map.v1.ProcessStep.place:type_name -> touchstone.map.v1.Place
+	3,  // 34: touchstone.map.v1.Pairing.sign:type_name -> touchstone.map.v1.Sign
+	4,  // 35: touchstone.map.v1.Pairing.life:type_name -> touchstone.map.v1.Life
+	29, // 36: touchstone.map.v1.CxScore.parts:type_name -> touchstone.map.v1.CxPart
+	31, // 37: touchstone.map.v1.Calendar.hours:type_name -> touchstone.map.v1.OpenHours
+	5,  // 38: touchstone.map.v1.Touchpoint.direction:type_name -> touchstone.map.v1.Direction
+	24, // 39: touchstone.map.v1.Touchpoint.steps:type_name -> touchstone.map.v1.ProcessStep
+	36, // 40: touchstone.map.v1.Team.placements:type_name -> touchstone.map.v1.Placement
+	6,  // 41: touchstone.map.v1.Metric.better:type_name -> touchstone.map.v1.Better
+	10, // 42: touchstone.map.v1.Choice.feeling:type_name -> touchstone.map.v1.Feeling
+	7,  // 43: touchstone.map.v1.Question.kind:type_name -> touchstone.map.v1.QuestionKind
+	40, // 44: touchstone.map.v1.Question.choices:type_name -> touchstone.map.v1.Choice
+	9,  // 45: touchstone.map.v1.Question.facet:type_name -> touchstone.map.v1.Facet
+	8,  // 46: touchstone.map.v1.Question.baselines:type_name -> touchstone.map.v1.Baseline
+	11, // 47: touchstone.map.v1.ServiceLevel.boundary:type_name -> touchstone.map.v1.Boundary
+	12, // 48: touchstone.map.v1.ServiceLevel.abandons:type_name -> touchstone.map.v1.Abandons
+	46, // 49: touchstone.map.v1.GetMapResponse.version:type_name -> touchstone.map.v1.MapVersion
+	55, // 50: touchstone.map.v1.MapVersion.applied_at:type_name -> google.protobuf.Timestamp
+	13, // 51: touchstone.map.v1.MapVersion.map:type_name -> touchstone.map.v1.Map
+	49, // 52: touchstone.map.v1.ListMapsResponse.maps:type_name -> touchstone.map.v1.MapHead
+	13, // 53: touchstone.map.v1.CheckMapRequest.map:type_name -> touchstone.map.v1.Map
+	52, // 54: touchstone.map.v1.CheckMapResponse.problems:type_name -> touchstone.map.v1.Problem
+	13, // 55: touchstone.map.v1.ApplyMapRequest.map:type_name -> touchstone.map.v1.Map
+	44, // 56: touchstone.map.v1.MapService.GetMap:input_type -> touchstone.map.v1.GetMapRequest
+	47, // 57: touchstone.map.v1.MapService.ListMaps:input_type -> touchstone.map.v1.ListMapsRequest
+	50, // 58: touchstone.map.v1.MapService.CheckMap:input_type -> touchstone.map.v1.CheckMapRequest
+	53, // 59: touchstone.map.v1.MapService.ApplyMap:input_type -> touchstone.map.v1.ApplyMapRequest
+	45, // 60: touchstone.map.v1.MapService.GetMap:output_type -> touchstone.map.v1.GetMapResponse
+	48, // 61: touchstone.map.v1.MapService.ListMaps:output_type -> touchstone.map.v1.ListMapsResponse
+	51, // 62: touchstone.map.v1.MapService.CheckMap:output_type -> touchstone.map.v1.CheckMapResponse
+	54, // 63: touchstone.map.v1.MapService.ApplyMap:output_type -> touchstone.map.v1.ApplyMapResponse
+	60, // [60:64] is the sub-list for method output_type
+	56, // [56:60] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_map_v1_map_proto_init() }
@@ -4356,14 +4810,17 @@ func file_touchstone_map_v1_map_proto_init() {
 	if File_touchstone_map_v1_map_proto != nil {
 		return
 	}
-	file_touchstone_map_v1_map_proto_msgTypes[38].OneofWrappers = []any{}
+	file_touchstone_map_v1_map_proto_msgTypes[3].OneofWrappers = []any{}
+	file_touchstone_map_v1_map_proto_msgTypes[25].OneofWrappers = []any{}
+	file_touchstone_map_v1_map_proto_msgTypes[28].OneofWrappers = []any{}
+	file_touchstone_map_v1_map_proto_msgTypes[40].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_map_v1_map_proto_rawDesc), len(file_touchstone_map_v1_map_proto_rawDesc)),
-			NumEnums:      11,
-			NumMessages:   40,
+			NumEnums:      13,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

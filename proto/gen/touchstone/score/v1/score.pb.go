@@ -163,6 +163,66 @@ func (Step) EnumDescriptor() ([]byte, []int) {
 	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{1}
 }
 
+// By says between which groups a score is compared.
+type By int32
+
+const (
+	By_BY_UNSPECIFIED By = 0
+	// Touchpoints.
+	By_BY_TOUCHPOINT By = 1
+	// Channels.
+	By_BY_CHANNEL By = 2
+	// Teams (sites).
+	By_BY_TEAM By = 3
+	// Hours of the day in the organisation's zone; for the last 35 days.
+	By_BY_HOUR By = 4
+)
+
+// Enum value maps for By.
+var (
+	By_name = map[int32]string{
+		0: "BY_UNSPECIFIED",
+		1: "BY_TOUCHPOINT",
+		2: "BY_CHANNEL",
+		3: "BY_TEAM",
+		4: "BY_HOUR",
+	}
+	By_value = map[string]int32{
+		"BY_UNSPECIFIED": 0,
+		"BY_TOUCHPOINT":  1,
+		"BY_CHANNEL":     2,
+		"BY_TEAM":        3,
+		"BY_HOUR":        4,
+	}
+)
+
+func (x By) Enum() *By {
+	p := new(By)
+	*p = x
+	return p
+}
+
+func (x By) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (By) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_score_v1_score_proto_enumTypes[2].Descriptor()
+}
+
+func (By) Type() protoreflect.EnumType {
+	return &file_touchstone_score_v1_score_proto_enumTypes[2]
+}
+
+func (x By) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use By.Descriptor instead.
+func (By) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{2}
+}
+
 // Verdict is what one delivery was.
 type Verdict int32
 
@@ -219,11 +279,11 @@ func (x Verdict) String() string {
 }
 
 func (Verdict) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_score_v1_score_proto_enumTypes[2].Descriptor()
+	return file_touchstone_score_v1_score_proto_enumTypes[3].Descriptor()
 }
 
 func (Verdict) Type() protoreflect.EnumType {
-	return &file_touchstone_score_v1_score_proto_enumTypes[2]
+	return &file_touchstone_score_v1_score_proto_enumTypes[3]
 }
 
 func (x Verdict) Number() protoreflect.EnumNumber {
@@ -232,7 +292,7 @@ func (x Verdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Verdict.Descriptor instead.
 func (Verdict) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{2}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{3}
 }
 
 // Scope narrows a score. Empty fields mean all. At most one of touchpoint, stage and journey may be set, and at most one of
@@ -333,8 +393,9 @@ type ScoreRef struct {
 	// Organisation id; empty means "default".
 	Organisation string `protobuf:"bytes,1,opt,name=organisation,proto3" json:"organisation,omitempty"`
 	// Score id: "interactions.count", "outcome.<outcome>.share", "<metric>.<statistic>" with count mean median p10 p90 p95 spread
-	// sd sum, "<question>.<statistic>" with count mean median sd, nps nps_adjusted for NPS and eNPS questions, top2 for CSAT,
-	// CES 2.0 and rating questions, net for emotions, net_top for facets, share.<value>, or a service level of the map.
+	// sd sum bad, "<question>.<statistic>" with count mean median sd bad, nps nps_adjusted for NPS and eNPS questions, top2 for
+	// CSAT, CES 2.0 and rating questions, net for emotions, net_top for facets, share.<value>, gap_stated gap_last gap_history
+	// gap_felt, "<linked metric>.within" and beyond, or a service level, ratio or CX score of the map.
 	Score string `protobuf:"bytes,2,opt,name=score,proto3" json:"score,omitempty"`
 	// Scope; empty means the whole organisation.
 	Scope *Scope `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
@@ -456,7 +517,13 @@ type Score struct {
 	// For CX scores: the survey part and the process part, always apart.
 	Composite *Composite `protobuf:"bytes,16,opt,name=composite,proto3" json:"composite,omitempty"`
 	// The target that holds for this score here now; unset where there is none.
-	Goal          *Goal `protobuf:"bytes,17,opt,name=goal,proto3" json:"goal,omitempty"`
+	Goal *Goal `protobuf:"bytes,17,opt,name=goal,proto3" json:"goal,omitempty"`
+	// For gaps: both sides over the same cases; unset for all others.
+	Gap *Gap `protobuf:"bytes,18,opt,name=gap,proto3" json:"gap,omitempty"`
+	// For shares that take time to be decided: the cases that are not yet; unset for all others.
+	Pending *Pending `protobuf:"bytes,19,opt,name=pending,proto3" json:"pending,omitempty"`
+	// Contested facts among its cases; unset where there are none.
+	Contested     *Contested `protobuf:"bytes,20,opt,name=contested,proto3" json:"contested,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -610,6 +677,210 @@ func (x *Score) GetGoal() *Goal {
 	return nil
 }
 
+func (x *Score) GetGap() *Gap {
+	if x != nil {
+		return x.Gap
+	}
+	return nil
+}
+
+func (x *Score) GetPending() *Pending {
+	if x != nil {
+		return x.Pending
+	}
+	return nil
+}
+
+func (x *Score) GetContested() *Contested {
+	if x != nil {
+		return x.Contested
+	}
+	return nil
+}
+
+// Gap is what a gap lies between.
+type Gap struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Mean of what was experienced, or felt, in the score's unit.
+	Experienced float64 `protobuf:"fixed64,1,opt,name=experienced,proto3" json:"experienced,omitempty"`
+	// Mean of what it is compared with: what was expected, or counted.
+	Baseline      float64 `protobuf:"fixed64,2,opt,name=baseline,proto3" json:"baseline,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gap) Reset() {
+	*x = Gap{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gap) ProtoMessage() {}
+
+func (x *Gap) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gap.ProtoReflect.Descriptor instead.
+func (*Gap) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Gap) GetExperienced() float64 {
+	if x != nil {
+		return x.Experienced
+	}
+	return 0
+}
+
+func (x *Gap) GetBaseline() float64 {
+	if x != nil {
+		return x.Baseline
+	}
+	return 0
+}
+
+// Pending are cases that are too young to be decided. They are left out of the value.
+type Pending struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many.
+	N int64 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
+	// Their share of all cases of the window, 0 to 1.
+	Share         float64 `protobuf:"fixed64,2,opt,name=share,proto3" json:"share,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pending) Reset() {
+	*x = Pending{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pending) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pending) ProtoMessage() {}
+
+func (x *Pending) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pending.ProtoReflect.Descriptor instead.
+func (*Pending) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Pending) GetN() int64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *Pending) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+// Contested says what disputes do to a score.
+type Contested struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Facts among its cases that are contested and count, as long as nothing else is ruled.
+	Open int64 `protobuf:"varint,1,opt,name=open,proto3" json:"open,omitempty"`
+	// Facts ruled out, which would be among its cases.
+	Excluded int64 `protobuf:"varint,2,opt,name=excluded,proto3" json:"excluded,omitempty"`
+	// The value with all of them counted; unset where there would be none, and for CX scores.
+	WithAll *float64 `protobuf:"fixed64,3,opt,name=with_all,json=withAll,proto3,oneof" json:"with_all,omitempty"`
+	// The value with all of them left out; unset where there would be none, and for CX scores.
+	WithoutAll    *float64 `protobuf:"fixed64,4,opt,name=without_all,json=withoutAll,proto3,oneof" json:"without_all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contested) Reset() {
+	*x = Contested{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contested) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contested) ProtoMessage() {}
+
+func (x *Contested) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contested.ProtoReflect.Descriptor instead.
+func (*Contested) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Contested) GetOpen() int64 {
+	if x != nil {
+		return x.Open
+	}
+	return 0
+}
+
+func (x *Contested) GetExcluded() int64 {
+	if x != nil {
+		return x.Excluded
+	}
+	return 0
+}
+
+func (x *Contested) GetWithAll() float64 {
+	if x != nil && x.WithAll != nil {
+		return *x.WithAll
+	}
+	return 0
+}
+
+func (x *Contested) GetWithoutAll() float64 {
+	if x != nil && x.WithoutAll != nil {
+		return *x.WithoutAll
+	}
+	return 0
+}
+
 // Composite is what a CX score is made of.
 type Composite struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -633,7 +904,7 @@ type Composite struct {
 
 func (x *Composite) Reset() {
 	*x = Composite{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[3]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -645,7 +916,7 @@ func (x *Composite) String() string {
 func (*Composite) ProtoMessage() {}
 
 func (x *Composite) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[3]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -658,7 +929,7 @@ func (x *Composite) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Composite.ProtoReflect.Descriptor instead.
 func (*Composite) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Composite) GetSurvey() float64 {
@@ -733,7 +1004,7 @@ type CompositePart struct {
 
 func (x *CompositePart) Reset() {
 	*x = CompositePart{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[4]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +1016,7 @@ func (x *CompositePart) String() string {
 func (*CompositePart) ProtoMessage() {}
 
 func (x *CompositePart) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[4]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +1029,7 @@ func (x *CompositePart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompositePart.ProtoReflect.Descriptor instead.
 func (*CompositePart) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{4}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CompositePart) GetTouchpoint() string {
@@ -829,7 +1100,7 @@ type Goal struct {
 
 func (x *Goal) Reset() {
 	*x = Goal{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[5]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +1112,7 @@ func (x *Goal) String() string {
 func (*Goal) ProtoMessage() {}
 
 func (x *Goal) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[5]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +1125,7 @@ func (x *Goal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goal.ProtoReflect.Descriptor instead.
 func (*Goal) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{5}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Goal) GetValue() float64 {
@@ -907,7 +1178,7 @@ type Interval struct {
 
 func (x *Interval) Reset() {
 	*x = Interval{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[6]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1190,7 @@ func (x *Interval) String() string {
 func (*Interval) ProtoMessage() {}
 
 func (x *Interval) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[6]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1203,7 @@ func (x *Interval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interval.ProtoReflect.Descriptor instead.
 func (*Interval) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{6}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Interval) GetLow() float64 {
@@ -967,7 +1238,7 @@ type GetScoreRequest struct {
 
 func (x *GetScoreRequest) Reset() {
 	*x = GetScoreRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[7]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1250,7 @@ func (x *GetScoreRequest) String() string {
 func (*GetScoreRequest) ProtoMessage() {}
 
 func (x *GetScoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[7]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1263,7 @@ func (x *GetScoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScoreRequest.ProtoReflect.Descriptor instead.
 func (*GetScoreRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetScoreRequest) GetRef() *ScoreRef {
@@ -1013,7 +1284,7 @@ type GetScoreResponse struct {
 
 func (x *GetScoreResponse) Reset() {
 	*x = GetScoreResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[8]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1296,7 @@ func (x *GetScoreResponse) String() string {
 func (*GetScoreResponse) ProtoMessage() {}
 
 func (x *GetScoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[8]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1038,7 +1309,7 @@ func (x *GetScoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetScoreResponse.ProtoReflect.Descriptor instead.
 func (*GetScoreResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetScoreResponse) GetScore() *Score {
@@ -1059,7 +1330,7 @@ type BatchGetScoresRequest struct {
 
 func (x *BatchGetScoresRequest) Reset() {
 	*x = BatchGetScoresRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[9]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1071,7 +1342,7 @@ func (x *BatchGetScoresRequest) String() string {
 func (*BatchGetScoresRequest) ProtoMessage() {}
 
 func (x *BatchGetScoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[9]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1355,7 @@ func (x *BatchGetScoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetScoresRequest.ProtoReflect.Descriptor instead.
 func (*BatchGetScoresRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *BatchGetScoresRequest) GetRefs() []*ScoreRef {
@@ -1105,7 +1376,7 @@ type BatchGetScoresResponse struct {
 
 func (x *BatchGetScoresResponse) Reset() {
 	*x = BatchGetScoresResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[10]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1388,7 @@ func (x *BatchGetScoresResponse) String() string {
 func (*BatchGetScoresResponse) ProtoMessage() {}
 
 func (x *BatchGetScoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[10]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1401,7 @@ func (x *BatchGetScoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BatchGetScoresResponse.ProtoReflect.Descriptor instead.
 func (*BatchGetScoresResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{10}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *BatchGetScoresResponse) GetScores() []*Score {
@@ -1171,7 +1442,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[11]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1454,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[11]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1467,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{11}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Filter) GetOrganisation() string {
@@ -1291,7 +1562,7 @@ type ListScoresRequest struct {
 
 func (x *ListScoresRequest) Reset() {
 	*x = ListScoresRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[12]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1303,7 +1574,7 @@ func (x *ListScoresRequest) String() string {
 func (*ListScoresRequest) ProtoMessage() {}
 
 func (x *ListScoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[12]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1316,7 +1587,7 @@ func (x *ListScoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScoresRequest.ProtoReflect.Descriptor instead.
 func (*ListScoresRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{12}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListScoresRequest) GetFilter() *Filter {
@@ -1353,7 +1624,7 @@ type ListScoresResponse struct {
 
 func (x *ListScoresResponse) Reset() {
 	*x = ListScoresResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[13]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1365,7 +1636,7 @@ func (x *ListScoresResponse) String() string {
 func (*ListScoresResponse) ProtoMessage() {}
 
 func (x *ListScoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[13]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1378,7 +1649,7 @@ func (x *ListScoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListScoresResponse.ProtoReflect.Descriptor instead.
 func (*ListScoresResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{13}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListScoresResponse) GetScores() []*Score {
@@ -1408,7 +1679,7 @@ type GetSeriesRequest struct {
 
 func (x *GetSeriesRequest) Reset() {
 	*x = GetSeriesRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[14]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1691,7 @@ func (x *GetSeriesRequest) String() string {
 func (*GetSeriesRequest) ProtoMessage() {}
 
 func (x *GetSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[14]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1704,7 @@ func (x *GetSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSeriesRequest.ProtoReflect.Descriptor instead.
 func (*GetSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{14}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetSeriesRequest) GetRef() *ScoreRef {
@@ -1454,14 +1725,16 @@ func (x *GetSeriesRequest) GetStep() Step {
 type GetSeriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One score per step, oldest first; steps without a case are suppressed, not left out. At most 2,000.
-	Scores        []*Score `protobuf:"bytes,1,rep,name=scores,proto3" json:"scores,omitempty"`
+	Scores []*Score `protobuf:"bytes,1,rep,name=scores,proto3" json:"scores,omitempty"`
+	// Where the definition replaced another, or was replaced. Series of the two are never joined.
+	Seams         []*SeriesSeam `protobuf:"bytes,2,rep,name=seams,proto3" json:"seams,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetSeriesResponse) Reset() {
 	*x = GetSeriesResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[15]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1473,7 +1746,7 @@ func (x *GetSeriesResponse) String() string {
 func (*GetSeriesResponse) ProtoMessage() {}
 
 func (x *GetSeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[15]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1486,12 +1759,110 @@ func (x *GetSeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSeriesResponse.ProtoReflect.Descriptor instead.
 func (*GetSeriesResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{15}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetSeriesResponse) GetScores() []*Score {
 	if x != nil {
 		return x.Scores
+	}
+	return nil
+}
+
+func (x *GetSeriesResponse) GetSeams() []*SeriesSeam {
+	if x != nil {
+		return x.Seams
+	}
+	return nil
+}
+
+// SeriesSeam is where one definition took over from another.
+type SeriesSeam struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The other score, over the stretch that this series asked for.
+	Other *ScoreRef `protobuf:"bytes,1,opt,name=other,proto3" json:"other,omitempty"`
+	// Whether the other one came before this one; else it came after.
+	OtherIsOlder bool `protobuf:"varint,2,opt,name=other_is_older,json=otherIsOlder,proto3" json:"other_is_older,omitempty"`
+	// First day of the newer one, as 2026-07-01.
+	Since string `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// Day from which the older one is measured no longer.
+	BesideUntil string `protobuf:"bytes,4,opt,name=beside_until,json=besideUntil,proto3" json:"beside_until,omitempty"`
+	// The older one over the days that have both; suppressed when none of them has passed.
+	Older *Score `protobuf:"bytes,5,opt,name=older,proto3" json:"older,omitempty"`
+	// The newer one over the same days.
+	Newer         *Score `protobuf:"bytes,6,opt,name=newer,proto3" json:"newer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeriesSeam) Reset() {
+	*x = SeriesSeam{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeriesSeam) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeriesSeam) ProtoMessage() {}
+
+func (x *SeriesSeam) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeriesSeam.ProtoReflect.Descriptor instead.
+func (*SeriesSeam) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SeriesSeam) GetOther() *ScoreRef {
+	if x != nil {
+		return x.Other
+	}
+	return nil
+}
+
+func (x *SeriesSeam) GetOtherIsOlder() bool {
+	if x != nil {
+		return x.OtherIsOlder
+	}
+	return false
+}
+
+func (x *SeriesSeam) GetSince() string {
+	if x != nil {
+		return x.Since
+	}
+	return ""
+}
+
+func (x *SeriesSeam) GetBesideUntil() string {
+	if x != nil {
+		return x.BesideUntil
+	}
+	return ""
+}
+
+func (x *SeriesSeam) GetOlder() *Score {
+	if x != nil {
+		return x.Older
+	}
+	return nil
+}
+
+func (x *SeriesSeam) GetNewer() *Score {
+	if x != nil {
+		return x.Newer
 	}
 	return nil
 }
@@ -1513,7 +1884,7 @@ type WatchScoresRequest struct {
 
 func (x *WatchScoresRequest) Reset() {
 	*x = WatchScoresRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[16]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1525,7 +1896,7 @@ func (x *WatchScoresRequest) String() string {
 func (*WatchScoresRequest) ProtoMessage() {}
 
 func (x *WatchScoresRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[16]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1538,7 +1909,7 @@ func (x *WatchScoresRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchScoresRequest.ProtoReflect.Descriptor instead.
 func (*WatchScoresRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{16}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WatchScoresRequest) GetFilter() *Filter {
@@ -1586,7 +1957,7 @@ type WatchScoresResponse struct {
 
 func (x *WatchScoresResponse) Reset() {
 	*x = WatchScoresResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[17]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1598,7 +1969,7 @@ func (x *WatchScoresResponse) String() string {
 func (*WatchScoresResponse) ProtoMessage() {}
 
 func (x *WatchScoresResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[17]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +1982,7 @@ func (x *WatchScoresResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchScoresResponse.ProtoReflect.Descriptor instead.
 func (*WatchScoresResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{17}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *WatchScoresResponse) GetSnapshot() bool {
@@ -1657,7 +2028,7 @@ type ScoreChange struct {
 
 func (x *ScoreChange) Reset() {
 	*x = ScoreChange{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[18]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1669,7 +2040,7 @@ func (x *ScoreChange) String() string {
 func (*ScoreChange) ProtoMessage() {}
 
 func (x *ScoreChange) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[18]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1682,7 +2053,7 @@ func (x *ScoreChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreChange.ProtoReflect.Descriptor instead.
 func (*ScoreChange) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{18}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ScoreChange) GetScore() *Score {
@@ -1706,6 +2077,210 @@ func (x *ScoreChange) GetPreviousN() int64 {
 	return 0
 }
 
+// GetSpreadRequest names a score and the groups.
+type GetSpreadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which score, over all groups.
+	Ref *ScoreRef `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	// Which groups.
+	By            By `protobuf:"varint,2,opt,name=by,proto3,enum=touchstone.score.v1.By" json:"by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSpreadRequest) Reset() {
+	*x = GetSpreadRequest{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSpreadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSpreadRequest) ProtoMessage() {}
+
+func (x *GetSpreadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSpreadRequest.ProtoReflect.Descriptor instead.
+func (*GetSpreadRequest) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *GetSpreadRequest) GetRef() *ScoreRef {
+	if x != nil {
+		return x.Ref
+	}
+	return nil
+}
+
+func (x *GetSpreadRequest) GetBy() By {
+	if x != nil {
+		return x.By
+	}
+	return By_BY_UNSPECIFIED
+}
+
+// GetSpreadResponse compares the groups.
+type GetSpreadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The score over all groups.
+	All *Score `protobuf:"bytes,1,opt,name=all,proto3" json:"all,omitempty"`
+	// The groups that have cases, by name, never by value.
+	Groups []*SpreadGroup `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Standard deviation of the true values of groups about their mean in the score's unit, what chance alone would give taken
+	// off (DerSimonian and Laird 1986); unset with fewer than two groups whose standard error is known.
+	Between *float64 `protobuf:"fixed64,3,opt,name=between,proto3,oneof" json:"between,omitempty"`
+	// Share of the variation between the values shown that is more than chance, 0 to 1 (I² of Higgins and Thompson 2002); unset
+	// as between.
+	ShareReal *float64 `protobuf:"fixed64,4,opt,name=share_real,json=shareReal,proto3,oneof" json:"share_real,omitempty"`
+	// Group whose score is best of those whose interval lies wholly on the better side of the score over all groups; empty when
+	// there is none, and where the map does not tell which way is better.
+	Best string `protobuf:"bytes,5,opt,name=best,proto3" json:"best,omitempty"`
+	// Likewise the worst.
+	Worst         string `protobuf:"bytes,6,opt,name=worst,proto3" json:"worst,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSpreadResponse) Reset() {
+	*x = GetSpreadResponse{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSpreadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSpreadResponse) ProtoMessage() {}
+
+func (x *GetSpreadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSpreadResponse.ProtoReflect.Descriptor instead.
+func (*GetSpreadResponse) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *GetSpreadResponse) GetAll() *Score {
+	if x != nil {
+		return x.All
+	}
+	return nil
+}
+
+func (x *GetSpreadResponse) GetGroups() []*SpreadGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *GetSpreadResponse) GetBetween() float64 {
+	if x != nil && x.Between != nil {
+		return *x.Between
+	}
+	return 0
+}
+
+func (x *GetSpreadResponse) GetShareReal() float64 {
+	if x != nil && x.ShareReal != nil {
+		return *x.ShareReal
+	}
+	return 0
+}
+
+func (x *GetSpreadResponse) GetBest() string {
+	if x != nil {
+		return x.Best
+	}
+	return ""
+}
+
+func (x *GetSpreadResponse) GetWorst() string {
+	if x != nil {
+		return x.Worst
+	}
+	return ""
+}
+
+// SpreadGroup is one group.
+type SpreadGroup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the touchpoint, channel or team; the hour as 09.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The score of the group.
+	Score         *Score `protobuf:"bytes,2,opt,name=score,proto3" json:"score,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpreadGroup) Reset() {
+	*x = SpreadGroup{}
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpreadGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpreadGroup) ProtoMessage() {}
+
+func (x *SpreadGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpreadGroup.ProtoReflect.Descriptor instead.
+func (*SpreadGroup) Descriptor() ([]byte, []int) {
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *SpreadGroup) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SpreadGroup) GetScore() *Score {
+	if x != nil {
+		return x.Score
+	}
+	return nil
+}
+
 // ExplainScoreRequest names a score.
 type ExplainScoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1717,7 +2292,7 @@ type ExplainScoreRequest struct {
 
 func (x *ExplainScoreRequest) Reset() {
 	*x = ExplainScoreRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[19]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1729,7 +2304,7 @@ func (x *ExplainScoreRequest) String() string {
 func (*ExplainScoreRequest) ProtoMessage() {}
 
 func (x *ExplainScoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[19]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1742,7 +2317,7 @@ func (x *ExplainScoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainScoreRequest.ProtoReflect.Descriptor instead.
 func (*ExplainScoreRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{19}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ExplainScoreRequest) GetRef() *ScoreRef {
@@ -1773,7 +2348,7 @@ type ExplainScoreResponse struct {
 
 func (x *ExplainScoreResponse) Reset() {
 	*x = ExplainScoreResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[20]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +2360,7 @@ func (x *ExplainScoreResponse) String() string {
 func (*ExplainScoreResponse) ProtoMessage() {}
 
 func (x *ExplainScoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[20]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +2373,7 @@ func (x *ExplainScoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainScoreResponse.ProtoReflect.Descriptor instead.
 func (*ExplainScoreResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{20}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ExplainScoreResponse) GetScore() *Score {
@@ -1856,7 +2431,7 @@ type Quantity struct {
 
 func (x *Quantity) Reset() {
 	*x = Quantity{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[21]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +2443,7 @@ func (x *Quantity) String() string {
 func (*Quantity) ProtoMessage() {}
 
 func (x *Quantity) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[21]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +2456,7 @@ func (x *Quantity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quantity.ProtoReflect.Descriptor instead.
 func (*Quantity) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{21}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Quantity) GetName() string {
@@ -1923,7 +2498,7 @@ type Cell struct {
 
 func (x *Cell) Reset() {
 	*x = Cell{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[22]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2510,7 @@ func (x *Cell) String() string {
 func (*Cell) ProtoMessage() {}
 
 func (x *Cell) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[22]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1948,7 +2523,7 @@ func (x *Cell) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cell.ProtoReflect.Descriptor instead.
 func (*Cell) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{22}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Cell) GetTouchpoint() string {
@@ -2028,7 +2603,7 @@ type ListFactsRequest struct {
 
 func (x *ListFactsRequest) Reset() {
 	*x = ListFactsRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[23]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2040,7 +2615,7 @@ func (x *ListFactsRequest) String() string {
 func (*ListFactsRequest) ProtoMessage() {}
 
 func (x *ListFactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[23]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2053,7 +2628,7 @@ func (x *ListFactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFactsRequest.ProtoReflect.Descriptor instead.
 func (*ListFactsRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{23}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListFactsRequest) GetOrganisation() string {
@@ -2111,7 +2686,7 @@ type ListFactsResponse struct {
 
 func (x *ListFactsResponse) Reset() {
 	*x = ListFactsResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[24]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2698,7 @@ func (x *ListFactsResponse) String() string {
 func (*ListFactsResponse) ProtoMessage() {}
 
 func (x *ListFactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[24]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2711,7 @@ func (x *ListFactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFactsResponse.ProtoReflect.Descriptor instead.
 func (*ListFactsResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{24}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListFactsResponse) GetFacts() []*v1.RecordedFact {
@@ -2172,7 +2747,7 @@ type GetFactRequest struct {
 
 func (x *GetFactRequest) Reset() {
 	*x = GetFactRequest{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[25]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2184,7 +2759,7 @@ func (x *GetFactRequest) String() string {
 func (*GetFactRequest) ProtoMessage() {}
 
 func (x *GetFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[25]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2197,7 +2772,7 @@ func (x *GetFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFactRequest.ProtoReflect.Descriptor instead.
 func (*GetFactRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{25}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetFactRequest) GetOrganisation() string {
@@ -2246,7 +2821,7 @@ type GetFactResponse struct {
 
 func (x *GetFactResponse) Reset() {
 	*x = GetFactResponse{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[26]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2833,7 @@ func (x *GetFactResponse) String() string {
 func (*GetFactResponse) ProtoMessage() {}
 
 func (x *GetFactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[26]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2846,7 @@ func (x *GetFactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFactResponse.ProtoReflect.Descriptor instead.
 func (*GetFactResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{26}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetFactResponse) GetStories() []*FactStory {
@@ -2298,7 +2873,7 @@ type FactStory struct {
 
 func (x *FactStory) Reset() {
 	*x = FactStory{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[27]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2310,7 +2885,7 @@ func (x *FactStory) String() string {
 func (*FactStory) ProtoMessage() {}
 
 func (x *FactStory) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[27]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2323,7 +2898,7 @@ func (x *FactStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FactStory.ProtoReflect.Descriptor instead.
 func (*FactStory) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{27}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *FactStory) GetDeliveries() []*Delivery {
@@ -2373,7 +2948,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[28]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2385,7 +2960,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[28]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2398,7 +2973,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{28}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Delivery) GetVersion() uint64 {
@@ -2449,7 +3024,7 @@ type Effect struct {
 
 func (x *Effect) Reset() {
 	*x = Effect{}
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[29]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +3036,7 @@ func (x *Effect) String() string {
 func (*Effect) ProtoMessage() {}
 
 func (x *Effect) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_score_v1_score_proto_msgTypes[29]
+	mi := &file_touchstone_score_v1_score_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +3049,7 @@ func (x *Effect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Effect.ProtoReflect.Descriptor instead.
 func (*Effect) Descriptor() ([]byte, []int) {
-	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{29}
+	return file_touchstone_score_v1_score_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Effect) GetBefore() *Score {
@@ -2512,7 +3087,7 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\x05scope\x18\x03 \x01(\v2\x1a.touchstone.score.v1.ScopeR\x05scope\x12=\n" +
 	"\x06window\x18\x04 \x01(\x0e2\x1b.touchstone.score.v1.WindowB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06window\x12.\n" +
 	"\x04from\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
-	"\x02to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"\xde\x05\n" +
+	"\x02to\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\"\x80\a\n" +
 	"\x05Score\x12/\n" +
 	"\x03ref\x18\x01 \x01(\v2\x1d.touchstone.score.v1.ScoreRefR\x03ref\x12\x19\n" +
 	"\x05value\x18\x02 \x01(\x01H\x00R\x05value\x88\x01\x01\x12\f\n" +
@@ -2534,10 +3109,27 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\tsimulated\x18\x0e \x01(\bR\tsimulated\x12\x1f\n" +
 	"\bcoverage\x18\x0f \x01(\x01H\x02R\bcoverage\x88\x01\x01\x12<\n" +
 	"\tcomposite\x18\x10 \x01(\v2\x1e.touchstone.score.v1.CompositeR\tcomposite\x12-\n" +
-	"\x04goal\x18\x11 \x01(\v2\x19.touchstone.score.v1.GoalR\x04goalB\b\n" +
+	"\x04goal\x18\x11 \x01(\v2\x19.touchstone.score.v1.GoalR\x04goal\x12*\n" +
+	"\x03gap\x18\x12 \x01(\v2\x18.touchstone.score.v1.GapR\x03gap\x126\n" +
+	"\apending\x18\x13 \x01(\v2\x1c.touchstone.score.v1.PendingR\apending\x12<\n" +
+	"\tcontested\x18\x14 \x01(\v2\x1e.touchstone.score.v1.ContestedR\tcontestedB\b\n" +
 	"\x06_valueB\x11\n" +
 	"\x0f_standard_errorB\v\n" +
-	"\t_coverage\"\xa4\x02\n" +
+	"\t_coverage\"C\n" +
+	"\x03Gap\x12 \n" +
+	"\vexperienced\x18\x01 \x01(\x01R\vexperienced\x12\x1a\n" +
+	"\bbaseline\x18\x02 \x01(\x01R\bbaseline\"-\n" +
+	"\aPending\x12\f\n" +
+	"\x01n\x18\x01 \x01(\x03R\x01n\x12\x14\n" +
+	"\x05share\x18\x02 \x01(\x01R\x05share\"\x9e\x01\n" +
+	"\tContested\x12\x12\n" +
+	"\x04open\x18\x01 \x01(\x03R\x04open\x12\x1a\n" +
+	"\bexcluded\x18\x02 \x01(\x03R\bexcluded\x12\x1e\n" +
+	"\bwith_all\x18\x03 \x01(\x01H\x00R\awithAll\x88\x01\x01\x12$\n" +
+	"\vwithout_all\x18\x04 \x01(\x01H\x01R\n" +
+	"withoutAll\x88\x01\x01B\v\n" +
+	"\t_with_allB\x0e\n" +
+	"\f_without_all\"\xa4\x02\n" +
 	"\tComposite\x12\x1b\n" +
 	"\x06survey\x18\x01 \x01(\x01H\x00R\x06survey\x88\x01\x01\x12'\n" +
 	"\x0fsurvey_coverage\x18\x02 \x01(\x01R\x0esurveyCoverage\x12\x19\n" +
@@ -2606,9 +3198,18 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x84\x01\n" +
 	"\x10GetSeriesRequest\x127\n" +
 	"\x03ref\x18\x01 \x01(\v2\x1d.touchstone.score.v1.ScoreRefB\x06\xbaH\x03\xc8\x01\x01R\x03ref\x127\n" +
-	"\x04step\x18\x02 \x01(\x0e2\x19.touchstone.score.v1.StepB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04step\"G\n" +
+	"\x04step\x18\x02 \x01(\x0e2\x19.touchstone.score.v1.StepB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04step\"~\n" +
 	"\x11GetSeriesResponse\x122\n" +
-	"\x06scores\x18\x01 \x03(\v2\x1a.touchstone.score.v1.ScoreR\x06scores\"\xe7\x01\n" +
+	"\x06scores\x18\x01 \x03(\v2\x1a.touchstone.score.v1.ScoreR\x06scores\x125\n" +
+	"\x05seams\x18\x02 \x03(\v2\x1f.touchstone.score.v1.SeriesSeamR\x05seams\"\x84\x02\n" +
+	"\n" +
+	"SeriesSeam\x123\n" +
+	"\x05other\x18\x01 \x01(\v2\x1d.touchstone.score.v1.ScoreRefR\x05other\x12$\n" +
+	"\x0eother_is_older\x18\x02 \x01(\bR\fotherIsOlder\x12\x14\n" +
+	"\x05since\x18\x03 \x01(\tR\x05since\x12!\n" +
+	"\fbeside_until\x18\x04 \x01(\tR\vbesideUntil\x120\n" +
+	"\x05older\x18\x05 \x01(\v2\x1a.touchstone.score.v1.ScoreR\x05older\x120\n" +
+	"\x05newer\x18\x06 \x01(\v2\x1a.touchstone.score.v1.ScoreR\x05newer\"\xe7\x01\n" +
 	"\x12WatchScoresRequest\x123\n" +
 	"\x06filter\x18\x01 \x01(\v2\x1b.touchstone.score.v1.FilterR\x06filter\x12<\n" +
 	"\x04refs\x18\x02 \x03(\v2\x1d.touchstone.score.v1.ScoreRefB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04refs\x12+\n" +
@@ -2624,7 +3225,25 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\bprevious\x18\x02 \x01(\x01H\x00R\bprevious\x88\x01\x01\x12\x1d\n" +
 	"\n" +
 	"previous_n\x18\x03 \x01(\x03R\tpreviousNB\v\n" +
-	"\t_previous\"N\n" +
+	"\t_previous\"\x80\x01\n" +
+	"\x10GetSpreadRequest\x127\n" +
+	"\x03ref\x18\x01 \x01(\v2\x1d.touchstone.score.v1.ScoreRefB\x06\xbaH\x03\xc8\x01\x01R\x03ref\x123\n" +
+	"\x02by\x18\x02 \x01(\x0e2\x17.touchstone.score.v1.ByB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x02by\"\x83\x02\n" +
+	"\x11GetSpreadResponse\x12,\n" +
+	"\x03all\x18\x01 \x01(\v2\x1a.touchstone.score.v1.ScoreR\x03all\x128\n" +
+	"\x06groups\x18\x02 \x03(\v2 .touchstone.score.v1.SpreadGroupR\x06groups\x12\x1d\n" +
+	"\abetween\x18\x03 \x01(\x01H\x00R\abetween\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"share_real\x18\x04 \x01(\x01H\x01R\tshareReal\x88\x01\x01\x12\x12\n" +
+	"\x04best\x18\x05 \x01(\tR\x04best\x12\x14\n" +
+	"\x05worst\x18\x06 \x01(\tR\x05worstB\n" +
+	"\n" +
+	"\b_betweenB\r\n" +
+	"\v_share_real\"O\n" +
+	"\vSpreadGroup\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
+	"\x05score\x18\x02 \x01(\v2\x1a.touchstone.score.v1.ScoreR\x05score\"N\n" +
 	"\x13ExplainScoreRequest\x127\n" +
 	"\x03ref\x18\x01 \x01(\v2\x1d.touchstone.score.v1.ScoreRefB\x06\xbaH\x03\xc8\x01\x01R\x03ref\"\x91\x02\n" +
 	"\x14ExplainScoreResponse\x120\n" +
@@ -2711,7 +3330,14 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\x11STEP_QUARTER_HOUR\x10\x02\x12\r\n" +
 	"\tSTEP_HOUR\x10\x03\x12\f\n" +
 	"\bSTEP_DAY\x10\x04\x12\r\n" +
-	"\tSTEP_WEEK\x10\x05*\xc2\x01\n" +
+	"\tSTEP_WEEK\x10\x05*U\n" +
+	"\x02By\x12\x12\n" +
+	"\x0eBY_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rBY_TOUCHPOINT\x10\x01\x12\x0e\n" +
+	"\n" +
+	"BY_CHANNEL\x10\x02\x12\v\n" +
+	"\aBY_TEAM\x10\x03\x12\v\n" +
+	"\aBY_HOUR\x10\x04*\xc2\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vVERDICT_NEW\x10\x01\x12\x16\n" +
@@ -2720,14 +3346,15 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\rVERDICT_STALE\x10\x04\x12\x18\n" +
 	"\x14VERDICT_CONFLICT_WON\x10\x05\x12\x19\n" +
 	"\x15VERDICT_CONFLICT_LOST\x10\x06\x12\x16\n" +
-	"\x12VERDICT_RETRACTION\x10\a2\xb8\x06\n" +
+	"\x12VERDICT_RETRACTION\x10\a2\x9a\a\n" +
 	"\fScoreService\x12]\n" +
 	"\bGetScore\x12$.touchstone.score.v1.GetScoreRequest\x1a%.touchstone.score.v1.GetScoreResponse\"\x04\xe8\xe0\x18\x01\x12o\n" +
 	"\x0eBatchGetScores\x12*.touchstone.score.v1.BatchGetScoresRequest\x1a+.touchstone.score.v1.BatchGetScoresResponse\"\x04\xe8\xe0\x18\x01\x12c\n" +
 	"\n" +
 	"ListScores\x12&.touchstone.score.v1.ListScoresRequest\x1a'.touchstone.score.v1.ListScoresResponse\"\x04\xe8\xe0\x18\x01\x12`\n" +
 	"\tGetSeries\x12%.touchstone.score.v1.GetSeriesRequest\x1a&.touchstone.score.v1.GetSeriesResponse\"\x04\xe8\xe0\x18\x01\x12h\n" +
-	"\vWatchScores\x12'.touchstone.score.v1.WatchScoresRequest\x1a(.touchstone.score.v1.WatchScoresResponse\"\x04\xe8\xe0\x18\x010\x01\x12i\n" +
+	"\vWatchScores\x12'.touchstone.score.v1.WatchScoresRequest\x1a(.touchstone.score.v1.WatchScoresResponse\"\x04\xe8\xe0\x18\x010\x01\x12`\n" +
+	"\tGetSpread\x12%.touchstone.score.v1.GetSpreadRequest\x1a&.touchstone.score.v1.GetSpreadResponse\"\x04\xe8\xe0\x18\x01\x12i\n" +
 	"\fExplainScore\x12(.touchstone.score.v1.ExplainScoreRequest\x1a).touchstone.score.v1.ExplainScoreResponse\"\x04\xe8\xe0\x18\x01\x12`\n" +
 	"\tListFacts\x12%.touchstone.score.v1.ListFactsRequest\x1a&.touchstone.score.v1.ListFactsResponse\"\x04\xe8\xe0\x18\x03\x12Z\n" +
 	"\aGetFact\x12#.touchstone.score.v1.GetFactRequest\x1a$.touchstone.score.v1.GetFactResponse\"\x04\xe8\xe0\x18\x03BKZIgithub.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1;scorev1b\x06proto3"
@@ -2744,116 +3371,138 @@ func file_touchstone_score_v1_score_proto_rawDescGZIP() []byte {
 	return file_touchstone_score_v1_score_proto_rawDescData
 }
 
-var file_touchstone_score_v1_score_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_touchstone_score_v1_score_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_touchstone_score_v1_score_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_touchstone_score_v1_score_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_touchstone_score_v1_score_proto_goTypes = []any{
 	(Window)(0),                    // 0: touchstone.score.v1.Window
 	(Step)(0),                      // 1: touchstone.score.v1.Step
-	(Verdict)(0),                   // 2: touchstone.score.v1.Verdict
-	(*Scope)(nil),                  // 3: touchstone.score.v1.Scope
-	(*ScoreRef)(nil),               // 4: touchstone.score.v1.ScoreRef
-	(*Score)(nil),                  // 5: touchstone.score.v1.Score
-	(*Composite)(nil),              // 6: touchstone.score.v1.Composite
-	(*CompositePart)(nil),          // 7: touchstone.score.v1.CompositePart
-	(*Goal)(nil),                   // 8: touchstone.score.v1.Goal
-	(*Interval)(nil),               // 9: touchstone.score.v1.Interval
-	(*GetScoreRequest)(nil),        // 10: touchstone.score.v1.GetScoreRequest
-	(*GetScoreResponse)(nil),       // 11: touchstone.score.v1.GetScoreResponse
-	(*BatchGetScoresRequest)(nil),  // 12: touchstone.score.v1.BatchGetScoresRequest
-	(*BatchGetScoresResponse)(nil), // 13: touchstone.score.v1.BatchGetScoresResponse
-	(*Filter)(nil),                 // 14: touchstone.score.v1.Filter
-	(*ListScoresRequest)(nil),      // 15: touchstone.score.v1.ListScoresRequest
-	(*ListScoresResponse)(nil),     // 16: touchstone.score.v1.ListScoresResponse
-	(*GetSeriesRequest)(nil),       // 17: touchstone.score.v1.GetSeriesRequest
-	(*GetSeriesResponse)(nil),      // 18: touchstone.score.v1.GetSeriesResponse
-	(*WatchScoresRequest)(nil),     // 19: touchstone.score.v1.WatchScoresRequest
-	(*WatchScoresResponse)(nil),    // 20: touchstone.score.v1.WatchScoresResponse
-	(*ScoreChange)(nil),            // 21: touchstone.score.v1.ScoreChange
-	(*ExplainScoreRequest)(nil),    // 22: touchstone.score.v1.ExplainScoreRequest
-	(*ExplainScoreResponse)(nil),   // 23: touchstone.score.v1.ExplainScoreResponse
-	(*Quantity)(nil),               // 24: touchstone.score.v1.Quantity
-	(*Cell)(nil),                   // 25: touchstone.score.v1.Cell
-	(*ListFactsRequest)(nil),       // 26: touchstone.score.v1.ListFactsRequest
-	(*ListFactsResponse)(nil),      // 27: touchstone.score.v1.ListFactsResponse
-	(*GetFactRequest)(nil),         // 28: touchstone.score.v1.GetFactRequest
-	(*GetFactResponse)(nil),        // 29: touchstone.score.v1.GetFactResponse
-	(*FactStory)(nil),              // 30: touchstone.score.v1.FactStory
-	(*Delivery)(nil),               // 31: touchstone.score.v1.Delivery
-	(*Effect)(nil),                 // 32: touchstone.score.v1.Effect
-	(*timestamppb.Timestamp)(nil),  // 33: google.protobuf.Timestamp
-	(*v1.RecordedFact)(nil),        // 34: touchstone.fact.v1.RecordedFact
-	(v1.Kind)(0),                   // 35: touchstone.fact.v1.Kind
-	(*v1.InteractionRef)(nil),      // 36: touchstone.fact.v1.InteractionRef
+	(By)(0),                        // 2: touchstone.score.v1.By
+	(Verdict)(0),                   // 3: touchstone.score.v1.Verdict
+	(*Scope)(nil),                  // 4: touchstone.score.v1.Scope
+	(*ScoreRef)(nil),               // 5: touchstone.score.v1.ScoreRef
+	(*Score)(nil),                  // 6: touchstone.score.v1.Score
+	(*Gap)(nil),                    // 7: touchstone.score.v1.Gap
+	(*Pending)(nil),                // 8: touchstone.score.v1.Pending
+	(*Contested)(nil),              // 9: touchstone.score.v1.Contested
+	(*Composite)(nil),              // 10: touchstone.score.v1.Composite
+	(*CompositePart)(nil),          // 11: touchstone.score.v1.CompositePart
+	(*Goal)(nil),                   // 12: touchstone.score.v1.Goal
+	(*Interval)(nil),               // 13: touchstone.score.v1.Interval
+	(*GetScoreRequest)(nil),        // 14: touchstone.score.v1.GetScoreRequest
+	(*GetScoreResponse)(nil),       // 15: touchstone.score.v1.GetScoreResponse
+	(*BatchGetScoresRequest)(nil),  // 16: touchstone.score.v1.BatchGetScoresRequest
+	(*BatchGetScoresResponse)(nil), // 17: touchstone.score.v1.BatchGetScoresResponse
+	(*Filter)(nil),                 // 18: touchstone.score.v1.Filter
+	(*ListScoresRequest)(nil),      // 19: touchstone.score.v1.ListScoresRequest
+	(*ListScoresResponse)(nil),     // 20: touchstone.score.v1.ListScoresResponse
+	(*GetSeriesRequest)(nil),       // 21: touchstone.score.v1.GetSeriesRequest
+	(*GetSeriesResponse)(nil),      // 22: touchstone.score.v1.GetSeriesResponse
+	(*SeriesSeam)(nil),             // 23: touchstone.score.v1.SeriesSeam
+	(*WatchScoresRequest)(nil),     // 24: touchstone.score.v1.WatchScoresRequest
+	(*WatchScoresResponse)(nil),    // 25: touchstone.score.v1.WatchScoresResponse
+	(*ScoreChange)(nil),            // 26: touchstone.score.v1.ScoreChange
+	(*GetSpreadRequest)(nil),       // 27: touchstone.score.v1.GetSpreadRequest
+	(*GetSpreadResponse)(nil),      // 28: touchstone.score.v1.GetSpreadResponse
+	(*SpreadGroup)(nil),            // 29: touchstone.score.v1.SpreadGroup
+	(*ExplainScoreRequest)(nil),    // 30: touchstone.score.v1.ExplainScoreRequest
+	(*ExplainScoreResponse)(nil),   // 31: touchstone.score.v1.ExplainScoreResponse
+	(*Quantity)(nil),               // 32: touchstone.score.v1.Quantity
+	(*Cell)(nil),                   // 33: touchstone.score.v1.Cell
+	(*ListFactsRequest)(nil),       // 34: touchstone.score.v1.ListFactsRequest
+	(*ListFactsResponse)(nil),      // 35: touchstone.score.v1.ListFactsResponse
+	(*GetFactRequest)(nil),         // 36: touchstone.score.v1.GetFactRequest
+	(*GetFactResponse)(nil),        // 37: touchstone.score.v1.GetFactResponse
+	(*FactStory)(nil),              // 38: touchstone.score.v1.FactStory
+	(*Delivery)(nil),               // 39: touchstone.score.v1.Delivery
+	(*Effect)(nil),                 // 40: touchstone.score.v1.Effect
+	(*timestamppb.Timestamp)(nil),  // 41: google.protobuf.Timestamp
+	(*v1.RecordedFact)(nil),        // 42: touchstone.fact.v1.RecordedFact
+	(v1.Kind)(0),                   // 43: touchstone.fact.v1.Kind
+	(*v1.InteractionRef)(nil),      // 44: touchstone.fact.v1.InteractionRef
 }
 var file_touchstone_score_v1_score_proto_depIdxs = []int32{
-	3,  // 0: touchstone.score.v1.ScoreRef.scope:type_name -> touchstone.score.v1.Scope
+	4,  // 0: touchstone.score.v1.ScoreRef.scope:type_name -> touchstone.score.v1.Scope
 	0,  // 1: touchstone.score.v1.ScoreRef.window:type_name -> touchstone.score.v1.Window
-	33, // 2: touchstone.score.v1.ScoreRef.from:type_name -> google.protobuf.Timestamp
-	33, // 3: touchstone.score.v1.ScoreRef.to:type_name -> google.protobuf.Timestamp
-	4,  // 4: touchstone.score.v1.Score.ref:type_name -> touchstone.score.v1.ScoreRef
-	9,  // 5: touchstone.score.v1.Score.interval:type_name -> touchstone.score.v1.Interval
-	33, // 6: touchstone.score.v1.Score.from:type_name -> google.protobuf.Timestamp
-	33, // 7: touchstone.score.v1.Score.to:type_name -> google.protobuf.Timestamp
-	33, // 8: touchstone.score.v1.Score.as_of:type_name -> google.protobuf.Timestamp
-	33, // 9: touchstone.score.v1.Score.newest_fact_at:type_name -> google.protobuf.Timestamp
-	6,  // 10: touchstone.score.v1.Score.composite:type_name -> touchstone.score.v1.Composite
-	8,  // 11: touchstone.score.v1.Score.goal:type_name -> touchstone.score.v1.Goal
-	7,  // 12: touchstone.score.v1.Composite.parts:type_name -> touchstone.score.v1.CompositePart
-	4,  // 13: touchstone.score.v1.GetScoreRequest.ref:type_name -> touchstone.score.v1.ScoreRef
-	5,  // 14: touchstone.score.v1.GetScoreResponse.score:type_name -> touchstone.score.v1.Score
-	4,  // 15: touchstone.score.v1.BatchGetScoresRequest.refs:type_name -> touchstone.score.v1.ScoreRef
-	5,  // 16: touchstone.score.v1.BatchGetScoresResponse.scores:type_name -> touchstone.score.v1.Score
-	0,  // 17: touchstone.score.v1.Filter.window:type_name -> touchstone.score.v1.Window
-	33, // 18: touchstone.score.v1.Filter.from:type_name -> google.protobuf.Timestamp
-	33, // 19: touchstone.score.v1.Filter.to:type_name -> google.protobuf.Timestamp
-	14, // 20: touchstone.score.v1.ListScoresRequest.filter:type_name -> touchstone.score.v1.Filter
-	5,  // 21: touchstone.score.v1.ListScoresResponse.scores:type_name -> touchstone.score.v1.Score
-	4,  // 22: touchstone.score.v1.GetSeriesRequest.ref:type_name -> touchstone.score.v1.ScoreRef
-	1,  // 23: touchstone.score.v1.GetSeriesRequest.step:type_name -> touchstone.score.v1.Step
-	5,  // 24: touchstone.score.v1.GetSeriesResponse.scores:type_name -> touchstone.score.v1.Score
-	14, // 25: touchstone.score.v1.WatchScoresRequest.filter:type_name -> touchstone.score.v1.Filter
-	4,  // 26: touchstone.score.v1.WatchScoresRequest.refs:type_name -> touchstone.score.v1.ScoreRef
-	21, // 27: touchstone.score.v1.WatchScoresResponse.changes:type_name -> touchstone.score.v1.ScoreChange
-	5,  // 28: touchstone.score.v1.ScoreChange.score:type_name -> touchstone.score.v1.Score
-	4,  // 29: touchstone.score.v1.ExplainScoreRequest.ref:type_name -> touchstone.score.v1.ScoreRef
-	5,  // 30: touchstone.score.v1.ExplainScoreResponse.score:type_name -> touchstone.score.v1.Score
-	24, // 31: touchstone.score.v1.ExplainScoreResponse.quantities:type_name -> touchstone.score.v1.Quantity
-	25, // 32: touchstone.score.v1.ExplainScoreResponse.cells:type_name -> touchstone.score.v1.Cell
-	33, // 33: touchstone.score.v1.Cell.from:type_name -> google.protobuf.Timestamp
-	4,  // 34: touchstone.score.v1.ListFactsRequest.ref:type_name -> touchstone.score.v1.ScoreRef
-	34, // 35: touchstone.score.v1.ListFactsResponse.facts:type_name -> touchstone.fact.v1.RecordedFact
-	35, // 36: touchstone.score.v1.GetFactRequest.kind:type_name -> touchstone.fact.v1.Kind
-	36, // 37: touchstone.score.v1.GetFactRequest.interaction:type_name -> touchstone.fact.v1.InteractionRef
-	30, // 38: touchstone.score.v1.GetFactResponse.stories:type_name -> touchstone.score.v1.FactStory
-	31, // 39: touchstone.score.v1.FactStory.deliveries:type_name -> touchstone.score.v1.Delivery
-	34, // 40: touchstone.score.v1.FactStory.current:type_name -> touchstone.fact.v1.RecordedFact
-	32, // 41: touchstone.score.v1.FactStory.effects:type_name -> touchstone.score.v1.Effect
-	33, // 42: touchstone.score.v1.Delivery.recorded_at:type_name -> google.protobuf.Timestamp
-	2,  // 43: touchstone.score.v1.Delivery.verdict:type_name -> touchstone.score.v1.Verdict
-	34, // 44: touchstone.score.v1.Delivery.fact:type_name -> touchstone.fact.v1.RecordedFact
-	5,  // 45: touchstone.score.v1.Effect.before:type_name -> touchstone.score.v1.Score
-	5,  // 46: touchstone.score.v1.Effect.after:type_name -> touchstone.score.v1.Score
-	10, // 47: touchstone.score.v1.ScoreService.GetScore:input_type -> touchstone.score.v1.GetScoreRequest
-	12, // 48: touchstone.score.v1.ScoreService.BatchGetScores:input_type -> touchstone.score.v1.BatchGetScoresRequest
-	15, // 49: touchstone.score.v1.ScoreService.ListScores:input_type -> touchstone.score.v1.ListScoresRequest
-	17, // 50: touchstone.score.v1.ScoreService.GetSeries:input_type -> touchstone.score.v1.GetSeriesRequest
-	19, // 51: touchstone.score.v1.ScoreService.WatchScores:input_type -> touchstone.score.v1.WatchScoresRequest
-	22, // 52: touchstone.score.v1.ScoreService.ExplainScore:input_type -> touchstone.score.v1.ExplainScoreRequest
-	26, // 53: touchstone.score.v1.ScoreService.ListFacts:input_type -> touchstone.score.v1.ListFactsRequest
-	28, // 54: touchstone.score.v1.ScoreService.GetFact:input_type -> touchstone.score.v1.GetFactRequest
-	11, // 55: touchstone.score.v1.ScoreService.GetScore:output_type -> touchstone.score.v1.GetScoreResponse
-	13, // 56: touchstone.score.v1.ScoreService.BatchGetScores:output_type -> touchstone.score.v1.BatchGetScoresResponse
-	16, // 57: touchstone.score.v1.ScoreService.ListScores:output_type -> touchstone.score.v1.ListScoresResponse
-	18, // 58: touchstone.score.v1.ScoreService.GetSeries:output_type -> touchstone.score.v1.GetSeriesResponse
-	20, // 59: touchstone.score.v1.ScoreService.WatchScores:output_type -> touchstone.score.v1.WatchScoresResponse
-	23, // 60: touchstone.score.v1.ScoreService.ExplainScore:output_type -> touchstone.score.v1.ExplainScoreResponse
-	27, // 61: touchstone.score.v1.ScoreService.ListFacts:output_type -> touchstone.score.v1.ListFactsResponse
-	29, // 62: touchstone.score.v1.ScoreService.GetFact:output_type -> touchstone.score.v1.GetFactResponse
-	55, // [55:63] is the sub-list for method output_type
-	47, // [47:55] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	41, // 2: touchstone.score.v1.ScoreRef.from:type_name -> google.protobuf.Timestamp
+	41, // 3: touchstone.score.v1.ScoreRef.to:type_name -> google.protobuf.Timestamp
+	5,  // 4: touchstone.score.v1.Score.ref:type_name -> touchstone.score.v1.ScoreRef
+	13, // 5: touchstone.score.v1.Score.interval:type_name -> touchstone.score.v1.Interval
+	41, // 6: touchstone.score.v1.Score.from:type_name -> google.protobuf.Timestamp
+	41, // 7: touchstone.score.v1.Score.to:type_name -> google.protobuf.Timestamp
+	41, // 8: touchstone.score.v1.Score.as_of:type_name -> google.protobuf.Timestamp
+	41, // 9: touchstone.score.v1.Score.newest_fact_at:type_name -> google.protobuf.Timestamp
+	10, // 10: touchstone.score.v1.Score.composite:type_name -> touchstone.score.v1.Composite
+	12, // 11: touchstone.score.v1.Score.goal:type_name -> touchstone.score.v1.Goal
+	7,  // 12: touchstone.score.v1.Score.gap:type_name -> touchstone.score.v1.Gap
+	8,  // 13: touchstone.score.v1.Score.pending:type_name -> touchstone.score.v1.Pending
+	9,  // 14: touchstone.score.v1.Score.contested:type_name -> touchstone.score.v1.Contested
+	11, // 15: touchstone.score.v1.Composite.parts:type_name -> touchstone.score.v1.CompositePart
+	5,  // 16: touchstone.score.v1.GetScoreRequest.ref:type_name -> touchstone.score.v1.ScoreRef
+	6,  // 17: touchstone.score.v1.GetScoreResponse.score:type_name -> touchstone.score.v1.Score
+	5,  // 18: touchstone.score.v1.BatchGetScoresRequest.refs:type_name -> touchstone.score.v1.ScoreRef
+	6,  // 19: touchstone.score.v1.BatchGetScoresResponse.scores:type_name -> touchstone.score.v1.Score
+	0,  // 20: touchstone.score.v1.Filter.window:type_name -> touchstone.score.v1.Window
+	41, // 21: touchstone.score.v1.Filter.from:type_name -> google.protobuf.Timestamp
+	41, // 22: touchstone.score.v1.Filter.to:type_name -> google.protobuf.Timestamp
+	18, // 23: touchstone.score.v1.ListScoresRequest.filter:type_name -> touchstone.score.v1.Filter
+	6,  // 24: touchstone.score.v1.ListScoresResponse.scores:type_name -> touchstone.score.v1.Score
+	5,  // 25: touchstone.score.v1.GetSeriesRequest.ref:type_name -> touchstone.score.v1.ScoreRef
+	1,  // 26: touchstone.score.v1.GetSeriesRequest.step:type_name -> touchstone.score.v1.Step
+	6,  // 27: touchstone.score.v1.GetSeriesResponse.scores:type_name -> touchstone.score.v1.Score
+	23, // 28: touchstone.score.v1.GetSeriesResponse.seams:type_name -> touchstone.score.v1.SeriesSeam
+	5,  // 29: touchstone.score.v1.SeriesSeam.other:type_name -> touchstone.score.v1.ScoreRef
+	6,  // 30: touchstone.score.v1.SeriesSeam.older:type_name -> touchstone.score.v1.Score
+	6,  // 31: touchstone.score.v1.SeriesSeam.newer:type_name -> touchstone.score.v1.Score
+	18, // 32: touchstone.score.v1.WatchScoresRequest.filter:type_name -> touchstone.score.v1.Filter
+	5,  // 33: touchstone.score.v1.WatchScoresRequest.refs:type_name -> touchstone.score.v1.ScoreRef
+	26, // 34: touchstone.score.v1.WatchScoresResponse.changes:type_name -> touchstone.score.v1.ScoreChange
+	6,  // 35: touchstone.score.v1.ScoreChange.score:type_name -> touchstone.score.v1.Score
+	5,  // 36: touchstone.score.v1.GetSpreadRequest.ref:type_name -> touchstone.score.v1.ScoreRef
+	2,  // 37: touchstone.score.v1.GetSpreadRequest.by:type_name -> touchstone.score.v1.By
+	6,  // 38: touchstone.score.v1.GetSpreadResponse.all:type_name -> touchstone.score.v1.Score
+	29, // 39: touchstone.score.v1.GetSpreadResponse.groups:type_name -> touchstone.score.v1.SpreadGroup
+	6,  // 40: touchstone.score.v1.SpreadGroup.score:type_name -> touchstone.score.v1.Score
+	5,  // 41: touchstone.score.v1.ExplainScoreRequest.ref:type_name -> touchstone.score.v1.ScoreRef
+	6,  // 42: touchstone.score.v1.ExplainScoreResponse.score:type_name -> touchstone.score.v1.Score
+	32, // 43: touchstone.score.v1.ExplainScoreResponse.quantities:type_name -> touchstone.score.v1.Quantity
+	33, // 44: touchstone.score.v1.ExplainScoreResponse.cells:type_name -> touchstone.score.v1.Cell
+	41, // 45: touchstone.score.v1.Cell.from:type_name -> google.protobuf.Timestamp
+	5,  // 46: touchstone.score.v1.ListFactsRequest.ref:type_name -> touchstone.score.v1.ScoreRef
+	42, // 47: touchstone.score.v1.ListFactsResponse.facts:type_name -> touchstone.fact.v1.RecordedFact
+	43, // 48: touchstone.score.v1.GetFactRequest.kind:type_name -> touchstone.fact.v1.Kind
+	44, // 49: touchstone.score.v1.GetFactRequest.interaction:type_name -> touchstone.fact.v1.InteractionRef
+	38, // 50: touchstone.score.v1.GetFactResponse.stories:type_name -> touchstone.score.v1.FactStory
+	39, // 51: touchstone.score.v1.FactStory.deliveries:type_name -> touchstone.score.v1.Delivery
+	42, // 52: touchstone.score.v1.FactStory.current:type_name -> touchstone.fact.v1.RecordedFact
+	40, // 53: touchstone.score.v1.FactStory.effects:type_name -> touchstone.score.v1.Effect
+	41, // 54: touchstone.score.v1.Delivery.recorded_at:type_name -> google.protobuf.Timestamp
+	3,  // 55: touchstone.score.v1.Delivery.verdict:type_name -> touchstone.score.v1.Verdict
+	42, // 56: touchstone.score.v1.Delivery.fact:type_name -> touchstone.fact.v1.RecordedFact
+	6,  // 57: touchstone.score.v1.Effect.before:type_name -> touchstone.score.v1.Score
+	6,  // 58: touchstone.score.v1.Effect.after:type_name -> touchstone.score.v1.Score
+	14, // 59: touchstone.score.v1.ScoreService.GetScore:input_type -> touchstone.score.v1.GetScoreRequest
+	16, // 60: touchstone.score.v1.ScoreService.BatchGetScores:input_type -> touchstone.score.v1.BatchGetScoresRequest
+	19, // 61: touchstone.score.v1.ScoreService.ListScores:input_type -> touchstone.score.v1.ListScoresRequest
+	21, // 62: touchstone.score.v1.ScoreService.GetSeries:input_type -> touchstone.score.v1.GetSeriesRequest
+	24, // 63: touchstone.score.v1.ScoreService.WatchScores:input_type -> touchstone.score.v1.WatchScoresRequest
+	27, // 64: touchstone.score.v1.ScoreService.GetSpread:input_type -> touchstone.score.v1.GetSpreadRequest
+	30, // 65: touchstone.score.v1.ScoreService.ExplainScore:input_type -> touchstone.score.v1.ExplainScoreRequest
+	34, // 66: touchstone.score.v1.ScoreService.ListFacts:input_type -> touchstone.score.v1.ListFactsRequest
+	36, // 67: touchstone.score.v1.ScoreService.GetFact:input_type -> touchstone.score.v1.GetFactRequest
+	15, // 68: touchstone.score.v1.ScoreService.GetScore:output_type -> touchstone.score.v1.GetScoreResponse
+	17, // 69: touchstone.score.v1.ScoreService.BatchGetScores:output_type -> touchstone.score.v1.BatchGetScoresResponse
+	20, // 70: touchstone.score.v1.ScoreService.ListScores:output_type -> touchstone.score.v1.ListScoresResponse
+	22, // 71: touchstone.score.v1.ScoreService.GetSeries:output_type -> touchstone.score.v1.GetSeriesResponse
+	25, // 72: touchstone.score.v1.ScoreService.WatchScores:output_type -> touchstone.score.v1.WatchScoresResponse
+	28, // 73: touchstone.score.v1.ScoreService.GetSpread:output_type -> touchstone.score.v1.GetSpreadResponse
+	31, // 74: touchstone.score.v1.ScoreService.ExplainScore:output_type -> touchstone.score.v1.ExplainScoreResponse
+	35, // 75: touchstone.score.v1.ScoreService.ListFacts:output_type -> touchstone.score.v1.ListFactsResponse
+	37, // 76: touchstone.score.v1.ScoreService.GetFact:output_type -> touchstone.score.v1.GetFactResponse
+	68, // [68:77] is the sub-list for method output_type
+	59, // [59:68] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_score_v1_score_proto_init() }
@@ -2862,17 +3511,19 @@ func file_touchstone_score_v1_score_proto_init() {
 		return
 	}
 	file_touchstone_score_v1_score_proto_msgTypes[2].OneofWrappers = []any{}
-	file_touchstone_score_v1_score_proto_msgTypes[3].OneofWrappers = []any{}
-	file_touchstone_score_v1_score_proto_msgTypes[4].OneofWrappers = []any{}
 	file_touchstone_score_v1_score_proto_msgTypes[5].OneofWrappers = []any{}
-	file_touchstone_score_v1_score_proto_msgTypes[18].OneofWrappers = []any{}
+	file_touchstone_score_v1_score_proto_msgTypes[6].OneofWrappers = []any{}
+	file_touchstone_score_v1_score_proto_msgTypes[7].OneofWrappers = []any{}
+	file_touchstone_score_v1_score_proto_msgTypes[8].OneofWrappers = []any{}
+	file_touchstone_score_v1_score_proto_msgTypes[22].OneofWrappers = []any{}
+	file_touchstone_score_v1_score_proto_msgTypes[24].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_score_v1_score_proto_rawDesc), len(file_touchstone_score_v1_score_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   30,
+			NumEnums:      4,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ const (
 	ScoreService_ListScores_FullMethodName     = "/touchstone.score.v1.ScoreService/ListScores"
 	ScoreService_GetSeries_FullMethodName      = "/touchstone.score.v1.ScoreService/GetSeries"
 	ScoreService_WatchScores_FullMethodName    = "/touchstone.score.v1.ScoreService/WatchScores"
+	ScoreService_GetSpread_FullMethodName      = "/touchstone.score.v1.ScoreService/GetSpread"
 	ScoreService_ExplainScore_FullMethodName   = "/touchstone.score.v1.ScoreService/ExplainScore"
 	ScoreService_ListFacts_FullMethodName      = "/touchstone.score.v1.ScoreService/ListFacts"
 	ScoreService_GetFact_FullMethodName        = "/touchstone.score.v1.ScoreService/GetFact"
@@ -47,6 +48,8 @@ type ScoreServiceClient interface {
 	GetSeries(ctx context.Context, in *GetSeriesRequest, opts ...grpc.CallOption) (*GetSeriesResponse, error)
 	// WatchScores sends a snapshot, then each change. A slow watcher gets the newest values, conflated; none is held up.
 	WatchScores(ctx context.Context, in *WatchScoresRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchScoresResponse], error)
+	// GetSpread compares a score between groups: how consistent the experience is.
+	GetSpread(ctx context.Context, in *GetSpreadRequest, opts ...grpc.CallOption) (*GetSpreadResponse, error)
 	// ExplainScore shows the arithmetic of one score down to its cells.
 	ExplainScore(ctx context.Context, in *ExplainScoreRequest, opts ...grpc.CallOption) (*ExplainScoreResponse, error)
 	// ListFacts returns the facts behind a score, or the facts of an import, in pages.
@@ -122,6 +125,16 @@ func (c *scoreServiceClient) WatchScores(ctx context.Context, in *WatchScoresReq
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ScoreService_WatchScoresClient = grpc.ServerStreamingClient[WatchScoresResponse]
 
+func (c *scoreServiceClient) GetSpread(ctx context.Context, in *GetSpreadRequest, opts ...grpc.CallOption) (*GetSpreadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetSpreadResponse)
+	err := c.cc.Invoke(ctx, ScoreService_GetSpread_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *scoreServiceClient) ExplainScore(ctx context.Context, in *ExplainScoreRequest, opts ...grpc.CallOption) (*ExplainScoreResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ExplainScoreResponse)
@@ -168,6 +181,8 @@ type ScoreServiceServer interface {
 	GetSeries(context.Context, *GetSeriesRequest) (*GetSeriesResponse, error)
 	// WatchScores sends a snapshot, then each change. A slow watcher gets the newest values, conflated; none is held up.
 	WatchScores(*WatchScoresRequest, grpc.ServerStreamingServer[WatchScoresResponse]) error
+	// GetSpread compares a score between groups: how consistent the experience is.
+	GetSpread(context.Context, *GetSpreadRequest) (*GetSpreadResponse, error)
 	// ExplainScore shows the arithmetic of one score down to its cells.
 	ExplainScore(context.Context, *ExplainScoreRequest) (*ExplainScoreResponse, error)
 	// ListFacts returns the facts behind a score, or the facts of an import, in pages.
@@ -198,6 +213,9 @@ func (UnimplementedScoreServiceServer) GetSeries(context.Context, *GetSeriesRequ
 }
 func (UnimplementedScoreServiceServer) WatchScores(*WatchScoresRequest, grpc.ServerStreamingServer[WatchScoresResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchScores not implemented")
+}
+func (UnimplementedScoreServiceServer) GetSpread(context.Context, *GetSpreadRequest) (*GetSpreadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSpread not implemented")
 }
 func (UnimplementedScoreServiceServer) ExplainScore(context.Context, *ExplainScoreRequest) (*ExplainScoreResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExplainScore not implemented")
@@ -312,6 +330,24 @@ func _ScoreService_WatchScores_Handler(srv interface{}, stream grpc.ServerStream
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ScoreService_WatchScoresServer = grpc.ServerStreamingServer[WatchScoresResponse]
 
+func _ScoreService_GetSpread_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSpreadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ScoreServiceServer).GetSpread(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ScoreService_GetSpread_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ScoreServiceServer).GetSpread(ctx, req.(*GetSpreadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ScoreService_ExplainScore_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ExplainScoreRequest)
 	if err := dec(in); err != nil {
@@ -388,6 +424,10 @@ var ScoreService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSeries",
 			Handler:    _ScoreService_GetSeries_Handler,
+		},
+		{
+			MethodName: "GetSpread",
+			Handler:    _ScoreService_GetSpread_Handler,
 		},
 		{
 			MethodName: "ExplainScore",
