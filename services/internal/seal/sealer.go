@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ecdh"
@@ -26,7 +27,10 @@ import (
 type Sealer struct {
 	public hpke.PublicKey
 	wrap   cipher.AEAD
-	db     *pebble.DB
+	dir    string
+
+	using sync.RWMutex // held for writing while the store is opened anew
+	db    *pebble.DB   // nil when it is closed, or could not be opened again
 
 	made, synced atomic.Uint64 // keys made, and how many of them are on disk
 
@@ -56,11 +60,20 @@ func OpenSealer(keyDir, dataDir string) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := pebble.Open(filepath.Join(dataDir, "customer-keys"), &pebble.Options{Logger: quiet{}, MemTableSize: 4 << 20})
-	if err != nil {
-		return nil, fmt.Errorf("opening the store of customer keys: %w", err)
+	s := &Sealer{public: public, wrap: wrap, dir: filepath.Join(dataDir, "customer-keys"), keys: map[string]cipher.AEAD{}}
+	if err := s.open(); err != nil {
+		return nil, err
 	}
-	return &Sealer{public: public, wrap: wrap, db: db, keys: map[string]cipher.AEAD{}}, nil
+	return s, nil
+}
+
+func (s *Sealer) open() error {
+	db, err := pebble.Open(s.dir, &pebble.Options{Logger: quiet{}, MemTableSize: 4 << 20})
+	if err != nil {
+		return fmt.Errorf("opening the store of customer keys: %w", err)
+	}
+	s.db = db
+	return nil
 }
 
 // surveyKey returns the survey service's public key. In one process the private key lies beside it, and has the last word.
@@ -145,6 +158,11 @@ func (s *Sealer) Sync() error {
 	if made <= s.synced.Load() {
 		return nil
 	}
+	s.using.RLock()
+	defer s.using.RUnlock()
+	if s.db == nil {
+		return errNoStore
+	}
 	if err := s.db.LogData(nil, pebble.Sync); err != nil {
 		return fmt.Errorf("syncing the store of customer keys: %w", err)
 	}
@@ -168,13 +186,40 @@ func (s *Sealer) OpenText(organisation string, customer [Size]byte, sealed []byt
 	return k.Open(nil, sealed[:k.NonceSize()], sealed[k.NonceSize():], nil)
 }
 
-// Forget deletes a customer's key.
+var errNoStore = errors.New("the store of customer keys is not open: restart the service")
+
+// Forget deletes a customer's key, on disk and from the disk: once it returns no file of the store holds it any more, as a
+// deletion alone would leave it in the log and in older tables. Texts wait meanwhile, some milliseconds. After an error, and
+// after a crash in between, the key is gone for all that read it, and calling again clears the files.
 func (s *Sealer) Forget(organisation string, customer [Size]byte) error {
 	id := keyID(organisation, customer)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.using.Lock()
+	defer s.using.Unlock()
 	delete(s.keys, string(id))
-	return s.db.Delete(id, pebble.Sync)
+	if s.db == nil {
+		return errNoStore
+	}
+	if err := s.db.Delete(id, pebble.Sync); err != nil {
+		return err
+	}
+	// The tables: the deletion meets what it deletes.
+	if err := s.db.Compact(context.Background(), id, append(bytes.Clone(id), 0), false); err != nil {
+		return err
+	}
+	// The log: kept to be written over, it is removed in the background of the next store that is opened, whose closing waits for it.
+	for range 2 {
+		db := s.db
+		s.db = nil
+		if err := db.Close(); err != nil {
+			return err
+		}
+		if err := s.open(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func keyID(organisation string, customer [Size]byte) []byte {
@@ -188,6 +233,9 @@ func (s *Sealer) key(organisation string, customer [Size]byte, create bool) (cip
 	defer s.mu.Unlock()
 	if k := s.keys[string(id)]; k != nil {
 		return k, nil
+	}
+	if s.db == nil {
+		return nil, errNoStore
 	}
 	wrapped, closer, err := s.db.Get(id)
 	var raw []byte
@@ -235,7 +283,16 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 }
 
 // Close ends the use of the store of keys.
-func (s *Sealer) Close() error { return s.db.Close() }
+func (s *Sealer) Close() error {
+	s.using.Lock()
+	defer s.using.Unlock()
+	if s.db == nil {
+		return nil
+	}
+	db := s.db
+	s.db = nil
+	return db.Close()
+}
 
 type quiet struct{}
 

@@ -2,6 +2,7 @@ package seal_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -258,4 +259,103 @@ func TestOpenInAMissingFolder(t *testing.T) {
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v %v", info, err)
 	}
+}
+
+// A copy of the live folder must not hold the key of a customer who was forgotten, however long ago it was written.
+func TestForgottenKeyIsInNoFile(t *testing.T) {
+	for _, age := range []string{"just made", "in a table", "in a log and other keys came after it"} {
+		t.Run(age, func(t *testing.T) {
+			keys, data := t.TempDir(), t.TempDir()
+			s := openSealer(t, keys, data)
+			others := func(from int) {
+				for i := range 40 {
+					if _, err := s.Text("acme", [seal.Size]byte{9, byte(i), byte(from)}, []byte("x")); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			others(1)
+			if err := s.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			sealed, err := s.Text("acme", customer, []byte("a text"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			id := sha256.Sum256(append([]byte("acme\x00"), customer[:]...))
+			_, wrapped, found := bytes.Cut(blocksOf(t, data), id[:])
+			if !found || len(wrapped) < 61 {
+				t.Fatal("nothing was written for a new key")
+			}
+			wrapped = bytes.Clone(wrapped[1:61]) // after its length
+			switch age {
+			case "in a table":
+				for range 2 { // the log becomes a table, and is removed before the store is closed again
+					if err := s.Close(); err != nil {
+						t.Fatal(err)
+					}
+					s = openSealer(t, keys, data)
+				}
+			case "in a log and other keys came after it":
+				others(2)
+			}
+			if !holds(blocksOf(t, data), wrapped) {
+				t.Fatal("the key is in no file before it is forgotten")
+			}
+			if err := s.Forget("acme", customer); err != nil {
+				t.Fatal(err)
+			}
+			if holds(blocksOf(t, data), wrapped) {
+				t.Error("the forgotten key is still in a file of the store")
+			}
+			if _, err := s.OpenText("acme", customer, sealed); !errors.Is(err, seal.ErrForgotten) {
+				t.Error(err)
+			}
+			// The others' keys stay.
+			text, err := s.Text("acme", [seal.Size]byte{9, 0, 1}, []byte("x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.OpenText("acme", [seal.Size]byte{9, 0, 1}, text); err != nil || string(got) != "x" {
+				t.Error(got, err)
+			}
+		})
+	}
+}
+
+// holds reports whether any 12 bytes of a key are among others, which may be compressed.
+func holds(all, key []byte) bool {
+	for i := range len(key) - 11 {
+		if bytes.Contains(all, key[i:i+12]) {
+			return true
+		}
+	}
+	return false
+}
+
+// blocksOf reads all files of a folder, in the order of their names.
+func blocksOf(t *testing.T, dir string) []byte {
+	t.Helper()
+	var all []byte
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil // the store removes its old files meanwhile
+		}
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		all = append(all, b...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
