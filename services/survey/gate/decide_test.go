@@ -59,13 +59,22 @@ func TestEveryGate(t *testing.T) {
 		{"consent", func(s *setting) { s.r.ConsentNeeded, s.p.Consented = true, true }, gate.None, "", noon.Add(time.Hour)},
 		{"bereavement", func(s *setting) { s.c.Outcome = "bereavement" }, gate.DoNotAsk, "bereavement", time.Time{}},
 		{"open case", func(s *setting) { s.p.OpenCase = true }, gate.DoNotAsk, "case", time.Time{}},
-		{"asked 12 days ago by another", func(s *setting) { s.p.Asked = []gate.Asked{{Survey: "shop", At: ago(12)}} }, gate.Quarantine,
-			"They were asked 12 days ago by shop: at least 30 days", time.Time{}},
+		{
+			"asked 12 days ago by another", func(s *setting) { s.p.Asked = []gate.Asked{{Survey: "shop", At: ago(12)}} }, gate.Quarantine,
+			"They were asked 12 days ago by shop: at least 30 days",
+			time.Time{},
+		},
 		{"asked 31 days ago by another", func(s *setting) { s.p.Asked = []gate.Asked{{Survey: "shop", At: ago(31)}} }, gate.None, "", noon.Add(time.Hour)},
-		{"asked 31 days ago by this one", func(s *setting) { s.p.Asked = []gate.Asked{{Survey: "help", At: ago(31)}} }, gate.Quarantine,
-			"at least 90 days lie between two invitations to this survey", time.Time{}},
-		{"asked 31 days ago by the group", func(s *setting) { s.p.Asked = []gate.Asked{{Survey: "chat", Group: "calls", At: ago(31)}} }, gate.Quarantine,
-			"of the group calls", time.Time{}},
+		{
+			"asked 31 days ago by this one", func(s *setting) { s.p.Asked = []gate.Asked{{Survey: "help", At: ago(31)}} }, gate.Quarantine,
+			"at least 90 days lie between two invitations to this survey",
+			time.Time{},
+		},
+		{
+			"asked 31 days ago by the group", func(s *setting) { s.p.Asked = []gate.Asked{{Survey: "chat", Group: "calls", At: ago(31)}} }, gate.Quarantine,
+			"of the group calls",
+			time.Time{},
+		},
 		{"the 30 days are full ones", func(s *setting) { s.p.Asked = []gate.Asked{{Survey: "shop", At: ago(30).Add(2 * time.Hour)}} }, gate.Quarantine, "30 days", time.Time{}},
 		{"30 days are over once the message is due", func(s *setting) { s.p.Asked = []gate.Asked{{Survey: "shop", At: ago(30).Add(time.Hour)}} }, gate.None, "", noon.Add(time.Hour)},
 		{"basis answered, not answered", func(s *setting) {
@@ -106,8 +115,10 @@ func TestEveryGate(t *testing.T) {
 			s.m.Answers = func(string, string) int { return 9 }
 		}, gate.None, "", noon.Add(time.Hour)},
 		{"unreachable", func(s *setting) { s.c.Reachable = []gate.Medium{gate.Webhook} }, gate.Channel, "by e-mail or text message", time.Time{}},
-		{"in the evening", func(s *setting) { s.c.Now = noon.Add(7*time.Hour + 30*time.Minute) }, gate.None, "waits for 09:00",
-			time.Date(2026, 11, 26, 9, 0, 0, 0, berlin)},
+		{
+			"in the evening", func(s *setting) { s.c.Now = noon.Add(7*time.Hour + 30*time.Minute) }, gate.None, "waits for 09:00",
+			time.Date(2026, 11, 26, 9, 0, 0, 0, berlin),
+		},
 		{"in the evening, elsewhere", func(s *setting) {
 			s.c.Now, s.c.Zone = noon.Add(7*time.Hour+30*time.Minute), time.FixedZone("New York", -5*3600)
 		}, gate.None, "", noon.Add(8*time.Hour + 30*time.Minute)},
