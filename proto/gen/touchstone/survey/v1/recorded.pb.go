@@ -282,7 +282,7 @@ type SurveyEvent_Done struct {
 }
 
 type SurveyEvent_Elsewhere struct {
-	// Another tool asked this person, so that the clocks count it.
+	// Another tool heard from this person, so that the clocks count it.
 	Elsewhere *Elsewhere `protobuf:"bytes,11,opt,name=elsewhere,proto3,oneof"`
 }
 
@@ -335,8 +335,20 @@ type Decided struct {
 	MapVersion uint64 `protobuf:"varint,13,opt,name=map_version,json=mapVersion,proto3" json:"map_version,omitempty"`
 	// Wave ("exit/2026-12-01"); empty for triggers.
 	Wave string `protobuf:"bytes,14,opt,name=wave,proto3" json:"wave,omitempty"`
-	// Offset of the person's zone from UTC in minutes at that time is not kept: this is its name; empty for the organisation's.
-	Zone          string `protobuf:"bytes,15,opt,name=zone,proto3" json:"zone,omitempty"`
+	// IANA zone of the person; empty for the organisation's.
+	Zone string `protobuf:"bytes,15,opt,name=zone,proto3" json:"zone,omitempty"`
+	// Group of the survey, for its clock; empty for none.
+	Group string `protobuf:"bytes,16,opt,name=group,proto3" json:"group,omitempty"`
+	// Until when the link takes an answer, milliseconds since 1970 UTC.
+	OpenUntilMs int64 `protobuf:"zigzag64,17,opt,name=open_until_ms,json=openUntilMs,proto3" json:"open_until_ms,omitempty"`
+	// Days after the message at which one who has not answered is reminded; 0 for never.
+	RemindDays uint32 `protobuf:"varint,18,opt,name=remind_days,json=remindDays,proto3" json:"remind_days,omitempty"`
+	// Month that the budget counts it in ("2026-11"), by the organisation's zone.
+	Month string `protobuf:"bytes,19,opt,name=month,proto3" json:"month,omitempty"`
+	// Whether it waits for its wave to be released.
+	Held bool `protobuf:"varint,20,opt,name=held,proto3" json:"held,omitempty"`
+	// Invitations of the person in the 365 days before.
+	Earlier       uint32 `protobuf:"varint,21,opt,name=earlier,proto3" json:"earlier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -476,6 +488,48 @@ func (x *Decided) GetZone() string {
 	return ""
 }
 
+func (x *Decided) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Decided) GetOpenUntilMs() int64 {
+	if x != nil {
+		return x.OpenUntilMs
+	}
+	return 0
+}
+
+func (x *Decided) GetRemindDays() uint32 {
+	if x != nil {
+		return x.RemindDays
+	}
+	return 0
+}
+
+func (x *Decided) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *Decided) GetHeld() bool {
+	if x != nil {
+		return x.Held
+	}
+	return false
+}
+
+func (x *Decided) GetEarlier() uint32 {
+	if x != nil {
+		return x.Earlier
+	}
+	return 0
+}
+
 // Context is where and when an interaction was.
 type Context struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -590,7 +644,9 @@ type Sent struct {
 	// When, milliseconds since 1970 UTC; 0 when it is not.
 	NextMs int64 `protobuf:"zigzag64,5,opt,name=next_ms,json=nextMs,proto3" json:"next_ms,omitempty"`
 	// The provider's id of it.
-	ProviderId    string `protobuf:"bytes,6,opt,name=provider_id,json=providerId,proto3" json:"provider_id,omitempty"`
+	ProviderId string `protobuf:"bytes,6,opt,name=provider_id,json=providerId,proto3" json:"provider_id,omitempty"`
+	// Day that the cap counts it in ("2026-11-25"), by the organisation's zone.
+	Day           string `protobuf:"bytes,7,opt,name=day,proto3" json:"day,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -663,6 +719,13 @@ func (x *Sent) GetNextMs() int64 {
 func (x *Sent) GetProviderId() string {
 	if x != nil {
 		return x.ProviderId
+	}
+	return ""
+}
+
+func (x *Sent) GetDay() string {
+	if x != nil {
+		return x.Day
 	}
 	return ""
 }
@@ -742,7 +805,11 @@ type Saved struct {
 	// Whether one may get in touch.
 	MayContact bool `protobuf:"varint,8,opt,name=may_contact,json=mayContact,proto3" json:"may_contact,omitempty"`
 	// Version of the map by which it was asked.
-	MapVersion    uint64 `protobuf:"varint,9,opt,name=map_version,json=mapVersion,proto3" json:"map_version,omitempty"`
+	MapVersion uint64 `protobuf:"varint,9,opt,name=map_version,json=mapVersion,proto3" json:"map_version,omitempty"`
+	// Month that quotas count it in ("2026-11"), by the organisation's zone.
+	Month string `protobuf:"bytes,10,opt,name=month,proto3" json:"month,omitempty"`
+	// Bad answers among those of this step, and what is to be done.
+	Bad           []*Bad `protobuf:"bytes,11,rep,name=bad,proto3" json:"bad,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -840,6 +907,102 @@ func (x *Saved) GetMapVersion() uint64 {
 	return 0
 }
 
+func (x *Saved) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *Saved) GetBad() []*Bad {
+	if x != nil {
+		return x.Bad
+	}
+	return nil
+}
+
+// Bad is an answer on which something is to be done.
+type Bad struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Action rule id.
+	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Question id.
+	Question string `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	// What is to be done, in the rule's words.
+	Action string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	// Role that does it.
+	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// By when, milliseconds since 1970 UTC.
+	DueMs         int64 `protobuf:"zigzag64,5,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Bad) Reset() {
+	*x = Bad{}
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Bad) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Bad) ProtoMessage() {}
+
+func (x *Bad) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Bad.ProtoReflect.Descriptor instead.
+func (*Bad) Descriptor() ([]byte, []int) {
+	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Bad) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *Bad) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+func (x *Bad) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Bad) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Bad) GetDueMs() int64 {
+	if x != nil {
+		return x.DueMs
+	}
+	return 0
+}
+
 // SavedAnswer is one answer.
 type SavedAnswer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -859,7 +1022,7 @@ type SavedAnswer struct {
 
 func (x *SavedAnswer) Reset() {
 	*x = SavedAnswer{}
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[7]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -871,7 +1034,7 @@ func (x *SavedAnswer) String() string {
 func (*SavedAnswer) ProtoMessage() {}
 
 func (x *SavedAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[7]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -884,7 +1047,7 @@ func (x *SavedAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SavedAnswer.ProtoReflect.Descriptor instead.
 func (*SavedAnswer) Descriptor() ([]byte, []int) {
-	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SavedAnswer) GetQuestion() string {
@@ -937,7 +1100,7 @@ type Wish struct {
 
 func (x *Wish) Reset() {
 	*x = Wish{}
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[8]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1112,7 @@ func (x *Wish) String() string {
 func (*Wish) ProtoMessage() {}
 
 func (x *Wish) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[8]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -962,7 +1125,7 @@ func (x *Wish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Wish.ProtoReflect.Descriptor instead.
 func (*Wish) Descriptor() ([]byte, []int) {
-	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Wish) GetCustomer() []byte {
@@ -1001,7 +1164,7 @@ type Listed struct {
 
 func (x *Listed) Reset() {
 	*x = Listed{}
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[9]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +1176,7 @@ func (x *Listed) String() string {
 func (*Listed) ProtoMessage() {}
 
 func (x *Listed) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[9]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +1189,7 @@ func (x *Listed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listed.ProtoReflect.Descriptor instead.
 func (*Listed) Descriptor() ([]byte, []int) {
-	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Listed) GetAudience() v1.Audience {
@@ -1077,7 +1240,7 @@ type ListedMember struct {
 
 func (x *ListedMember) Reset() {
 	*x = ListedMember{}
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[10]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1252,7 @@ func (x *ListedMember) String() string {
 func (*ListedMember) ProtoMessage() {}
 
 func (x *ListedMember) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[10]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1265,7 @@ func (x *ListedMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListedMember.ProtoReflect.Descriptor instead.
 func (*ListedMember) Descriptor() ([]byte, []int) {
-	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{10}
+	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListedMember) GetCustomer() []byte {
@@ -1187,7 +1350,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[11]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1199,7 +1362,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[11]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1212,7 +1375,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{11}
+	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Order) GetStop() bool {
@@ -1265,7 +1428,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[12]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1440,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[12]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1453,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{12}
+	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Done) GetRule() string {
@@ -1331,7 +1494,7 @@ type Elsewhere struct {
 
 func (x *Elsewhere) Reset() {
 	*x = Elsewhere{}
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[13]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1506,7 @@ func (x *Elsewhere) String() string {
 func (*Elsewhere) ProtoMessage() {}
 
 func (x *Elsewhere) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[13]
+	mi := &file_touchstone_survey_v1_recorded_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1519,7 @@ func (x *Elsewhere) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Elsewhere.ProtoReflect.Descriptor instead.
 func (*Elsewhere) Descriptor() ([]byte, []int) {
-	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{13}
+	return file_touchstone_survey_v1_recorded_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Elsewhere) GetCustomer() []byte {
@@ -1410,7 +1573,7 @@ const file_touchstone_survey_v1_recorded_proto_rawDesc = "" +
 	"\x04done\x18\n" +
 	" \x01(\v2\x1a.touchstone.survey.v1.DoneH\x00R\x04done\x12?\n" +
 	"\telsewhere\x18\v \x01(\v2\x1f.touchstone.survey.v1.ElsewhereH\x00R\telsewhereB\x06\n" +
-	"\x04what\"\xdb\x03\n" +
+	"\x04what\"\xfa\x04\n" +
 	"\aDecided\x12\x16\n" +
 	"\x06survey\x18\x01 \x01(\tR\x06survey\x12\x1a\n" +
 	"\bcustomer\x18\x02 \x01(\fR\bcustomer\x12\x16\n" +
@@ -1428,7 +1591,14 @@ const file_touchstone_survey_v1_recorded_proto_rawDesc = "" +
 	"\vmap_version\x18\r \x01(\x04R\n" +
 	"mapVersion\x12\x12\n" +
 	"\x04wave\x18\x0e \x01(\tR\x04wave\x12\x12\n" +
-	"\x04zone\x18\x0f \x01(\tR\x04zone\"\xaa\x02\n" +
+	"\x04zone\x18\x0f \x01(\tR\x04zone\x12\x14\n" +
+	"\x05group\x18\x10 \x01(\tR\x05group\x12\"\n" +
+	"\ropen_until_ms\x18\x11 \x01(\x12R\vopenUntilMs\x12\x1f\n" +
+	"\vremind_days\x18\x12 \x01(\rR\n" +
+	"remindDays\x12\x14\n" +
+	"\x05month\x18\x13 \x01(\tR\x05month\x12\x12\n" +
+	"\x04held\x18\x14 \x01(\bR\x04held\x12\x18\n" +
+	"\aearlier\x18\x15 \x01(\rR\aearlier\"\xaa\x02\n" +
 	"\aContext\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x12R\x04atMs\x12\x1e\n" +
 	"\n" +
@@ -1443,7 +1613,7 @@ const file_touchstone_survey_v1_recorded_proto_rawDesc = "" +
 	"\x05stage\x18\a \x01(\tR\x05stage\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa2\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\x01\n" +
 	"\x04Sent\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\rR\amessage\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x16\n" +
@@ -1451,10 +1621,11 @@ const file_touchstone_survey_v1_recorded_proto_rawDesc = "" +
 	"\x05again\x18\x04 \x01(\bR\x05again\x12\x17\n" +
 	"\anext_ms\x18\x05 \x01(\x12R\x06nextMs\x12\x1f\n" +
 	"\vprovider_id\x18\x06 \x01(\tR\n" +
-	"providerId\"_\n" +
+	"providerId\x12\x10\n" +
+	"\x03day\x18\a \x01(\tR\x03day\"_\n" +
 	"\bDelivery\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.touchstone.survey.v1.InvitationStateR\x05state\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x9e\x02\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xe1\x02\n" +
 	"\x05Saved\x12\x12\n" +
 	"\x04step\x18\x01 \x01(\rR\x04step\x12;\n" +
 	"\aanswers\x18\x02 \x03(\v2!.touchstone.survey.v1.SavedAnswerR\aanswers\x12\x14\n" +
@@ -1466,7 +1637,16 @@ const file_touchstone_survey_v1_recorded_proto_rawDesc = "" +
 	"\vmay_contact\x18\b \x01(\bR\n" +
 	"mayContact\x12\x1f\n" +
 	"\vmap_version\x18\t \x01(\x04R\n" +
-	"mapVersion\"\x98\x01\n" +
+	"mapVersion\x12\x14\n" +
+	"\x05month\x18\n" +
+	" \x01(\tR\x05month\x12+\n" +
+	"\x03bad\x18\v \x03(\v2\x19.touchstone.survey.v1.BadR\x03bad\"z\n" +
+	"\x03Bad\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x1a\n" +
+	"\bquestion\x18\x02 \x01(\tR\bquestion\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12\x14\n" +
+	"\x05owner\x18\x04 \x01(\tR\x05owner\x12\x15\n" +
+	"\x06due_ms\x18\x05 \x01(\x12R\x05dueMs\"\x98\x01\n" +
 	"\vSavedAnswer\x12\x1a\n" +
 	"\bquestion\x18\x01 \x01(\tR\bquestion\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\x11R\x06values\x12\x1f\n" +
@@ -1527,7 +1707,7 @@ func file_touchstone_survey_v1_recorded_proto_rawDescGZIP() []byte {
 	return file_touchstone_survey_v1_recorded_proto_rawDescData
 }
 
-var file_touchstone_survey_v1_recorded_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_touchstone_survey_v1_recorded_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_touchstone_survey_v1_recorded_proto_goTypes = []any{
 	(*SurveyBatch)(nil),        // 0: touchstone.survey.v1.SurveyBatch
 	(*SurveyEvent)(nil),        // 1: touchstone.survey.v1.SurveyEvent
@@ -1536,21 +1716,22 @@ var file_touchstone_survey_v1_recorded_proto_goTypes = []any{
 	(*Sent)(nil),               // 4: touchstone.survey.v1.Sent
 	(*Delivery)(nil),           // 5: touchstone.survey.v1.Delivery
 	(*Saved)(nil),              // 6: touchstone.survey.v1.Saved
-	(*SavedAnswer)(nil),        // 7: touchstone.survey.v1.SavedAnswer
-	(*Wish)(nil),               // 8: touchstone.survey.v1.Wish
-	(*Listed)(nil),             // 9: touchstone.survey.v1.Listed
-	(*ListedMember)(nil),       // 10: touchstone.survey.v1.ListedMember
-	(*Order)(nil),              // 11: touchstone.survey.v1.Order
-	(*Done)(nil),               // 12: touchstone.survey.v1.Done
-	(*Elsewhere)(nil),          // 13: touchstone.survey.v1.Elsewhere
-	nil,                        // 14: touchstone.survey.v1.Context.AttributesEntry
-	nil,                        // 15: touchstone.survey.v1.ListedMember.AttributesEntry
-	(Gate)(0),                  // 16: touchstone.survey.v1.Gate
-	(v1.SurveyChannel)(0),      // 17: touchstone.map.v1.SurveyChannel
-	(InvitationState)(0),       // 18: touchstone.survey.v1.InvitationState
-	(Preference)(0),            // 19: touchstone.survey.v1.Preference
-	(v1.Audience)(0),           // 20: touchstone.map.v1.Audience
-	(*v11.InteractionRef)(nil), // 21: touchstone.fact.v1.InteractionRef
+	(*Bad)(nil),                // 7: touchstone.survey.v1.Bad
+	(*SavedAnswer)(nil),        // 8: touchstone.survey.v1.SavedAnswer
+	(*Wish)(nil),               // 9: touchstone.survey.v1.Wish
+	(*Listed)(nil),             // 10: touchstone.survey.v1.Listed
+	(*ListedMember)(nil),       // 11: touchstone.survey.v1.ListedMember
+	(*Order)(nil),              // 12: touchstone.survey.v1.Order
+	(*Done)(nil),               // 13: touchstone.survey.v1.Done
+	(*Elsewhere)(nil),          // 14: touchstone.survey.v1.Elsewhere
+	nil,                        // 15: touchstone.survey.v1.Context.AttributesEntry
+	nil,                        // 16: touchstone.survey.v1.ListedMember.AttributesEntry
+	(Gate)(0),                  // 17: touchstone.survey.v1.Gate
+	(v1.SurveyChannel)(0),      // 18: touchstone.map.v1.SurveyChannel
+	(InvitationState)(0),       // 19: touchstone.survey.v1.InvitationState
+	(Preference)(0),            // 20: touchstone.survey.v1.Preference
+	(v1.Audience)(0),           // 21: touchstone.map.v1.Audience
+	(*v11.InteractionRef)(nil), // 22: touchstone.fact.v1.InteractionRef
 }
 var file_touchstone_survey_v1_recorded_proto_depIdxs = []int32{
 	1,  // 0: touchstone.survey.v1.SurveyBatch.events:type_name -> touchstone.survey.v1.SurveyEvent
@@ -1558,28 +1739,29 @@ var file_touchstone_survey_v1_recorded_proto_depIdxs = []int32{
 	4,  // 2: touchstone.survey.v1.SurveyEvent.sent:type_name -> touchstone.survey.v1.Sent
 	5,  // 3: touchstone.survey.v1.SurveyEvent.delivery:type_name -> touchstone.survey.v1.Delivery
 	6,  // 4: touchstone.survey.v1.SurveyEvent.saved:type_name -> touchstone.survey.v1.Saved
-	8,  // 5: touchstone.survey.v1.SurveyEvent.wish:type_name -> touchstone.survey.v1.Wish
-	9,  // 6: touchstone.survey.v1.SurveyEvent.listed:type_name -> touchstone.survey.v1.Listed
-	11, // 7: touchstone.survey.v1.SurveyEvent.order:type_name -> touchstone.survey.v1.Order
-	12, // 8: touchstone.survey.v1.SurveyEvent.done:type_name -> touchstone.survey.v1.Done
-	13, // 9: touchstone.survey.v1.SurveyEvent.elsewhere:type_name -> touchstone.survey.v1.Elsewhere
+	9,  // 5: touchstone.survey.v1.SurveyEvent.wish:type_name -> touchstone.survey.v1.Wish
+	10, // 6: touchstone.survey.v1.SurveyEvent.listed:type_name -> touchstone.survey.v1.Listed
+	12, // 7: touchstone.survey.v1.SurveyEvent.order:type_name -> touchstone.survey.v1.Order
+	13, // 8: touchstone.survey.v1.SurveyEvent.done:type_name -> touchstone.survey.v1.Done
+	14, // 9: touchstone.survey.v1.SurveyEvent.elsewhere:type_name -> touchstone.survey.v1.Elsewhere
 	3,  // 10: touchstone.survey.v1.Decided.context:type_name -> touchstone.survey.v1.Context
-	16, // 11: touchstone.survey.v1.Decided.gate:type_name -> touchstone.survey.v1.Gate
-	17, // 12: touchstone.survey.v1.Decided.channel:type_name -> touchstone.map.v1.SurveyChannel
-	14, // 13: touchstone.survey.v1.Context.attributes:type_name -> touchstone.survey.v1.Context.AttributesEntry
-	18, // 14: touchstone.survey.v1.Delivery.state:type_name -> touchstone.survey.v1.InvitationState
-	7,  // 15: touchstone.survey.v1.Saved.answers:type_name -> touchstone.survey.v1.SavedAnswer
-	19, // 16: touchstone.survey.v1.Wish.preference:type_name -> touchstone.survey.v1.Preference
-	20, // 17: touchstone.survey.v1.Listed.audience:type_name -> touchstone.map.v1.Audience
-	10, // 18: touchstone.survey.v1.Listed.members:type_name -> touchstone.survey.v1.ListedMember
-	15, // 19: touchstone.survey.v1.ListedMember.attributes:type_name -> touchstone.survey.v1.ListedMember.AttributesEntry
-	17, // 20: touchstone.survey.v1.ListedMember.reachable:type_name -> touchstone.map.v1.SurveyChannel
-	21, // 21: touchstone.survey.v1.Elsewhere.interaction:type_name -> touchstone.fact.v1.InteractionRef
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	17, // 11: touchstone.survey.v1.Decided.gate:type_name -> touchstone.survey.v1.Gate
+	18, // 12: touchstone.survey.v1.Decided.channel:type_name -> touchstone.map.v1.SurveyChannel
+	15, // 13: touchstone.survey.v1.Context.attributes:type_name -> touchstone.survey.v1.Context.AttributesEntry
+	19, // 14: touchstone.survey.v1.Delivery.state:type_name -> touchstone.survey.v1.InvitationState
+	8,  // 15: touchstone.survey.v1.Saved.answers:type_name -> touchstone.survey.v1.SavedAnswer
+	7,  // 16: touchstone.survey.v1.Saved.bad:type_name -> touchstone.survey.v1.Bad
+	20, // 17: touchstone.survey.v1.Wish.preference:type_name -> touchstone.survey.v1.Preference
+	21, // 18: touchstone.survey.v1.Listed.audience:type_name -> touchstone.map.v1.Audience
+	11, // 19: touchstone.survey.v1.Listed.members:type_name -> touchstone.survey.v1.ListedMember
+	16, // 20: touchstone.survey.v1.ListedMember.attributes:type_name -> touchstone.survey.v1.ListedMember.AttributesEntry
+	18, // 21: touchstone.survey.v1.ListedMember.reachable:type_name -> touchstone.map.v1.SurveyChannel
+	22, // 22: touchstone.survey.v1.Elsewhere.interaction:type_name -> touchstone.fact.v1.InteractionRef
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_survey_v1_recorded_proto_init() }
@@ -1605,7 +1787,7 @@ func file_touchstone_survey_v1_recorded_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_survey_v1_recorded_proto_rawDesc), len(file_touchstone_survey_v1_recorded_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
