@@ -85,7 +85,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) {
 			h.gone(w, r)
 			return
 		}
-		h.thank(w, http.StatusOK, v, inv, receipt, nil, false)
+		h.thank(w, r, http.StatusOK, v, inv, receipt, nil, false)
 		return
 	}
 	p := inv.Survey.plan(inv.Saved)
@@ -106,7 +106,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) {
 	}
 	v.ask(inv.Survey, p, at, inv.Saved, fields, nil)
 	v.Hidden = append(v.Hidden, hidden{"receipt", receipt})
-	h.write(w, http.StatusOK, v)
+	h.write(w, r, http.StatusOK, v)
 }
 
 // save answers a POST.
@@ -172,7 +172,7 @@ func (h *Handler) step(w http.ResponseWriter, r *http.Request, v *view, c *choic
 	if len(problems) > 0 {
 		v.ask(s, p, at, inv.Saved, f.fields, problems)
 		v.Hidden = append(v.Hidden, hidden{"receipt", receipt})
-		h.write(w, http.StatusUnprocessableEntity, v)
+		h.write(w, r, http.StatusUnprocessableEntity, v)
 		return
 	}
 	changed, merged := s.merge(inv.Saved, answers)
@@ -208,7 +208,7 @@ func (h *Handler) step(w http.ResponseWriter, r *http.Request, v *view, c *choic
 		v.ask(s, p, at, inv.Saved, f.fields, nil)
 		v.Problems = []viewProblem{{v.Questions[0].anchor(), v.T.NotSaved}}
 		v.Hidden = append(v.Hidden, hidden{"receipt", receipt})
-		h.write(w, http.StatusServiceUnavailable, v)
+		h.write(w, r, http.StatusServiceUnavailable, v)
 		return
 	}
 	if f.lang != "" {
@@ -240,7 +240,7 @@ func (s *Survey) merge(saved, answers Answers) (changed, merged Answers) {
 func (h *Handler) allow(w http.ResponseWriter, r *http.Request, v *view, inv *Invitation, f form, receipt string) {
 	contact, quote := f.first(answerField+contactField), f.first(answerField+quoteField)
 	if contact != "0" && contact != "1" && quote != "0" && quote != "1" {
-		h.thank(w, http.StatusUnprocessableEntity, v, inv, receipt, f.fields, true)
+		h.thank(w, r, http.StatusUnprocessableEntity, v, inv, receipt, f.fields, true)
 		return
 	}
 	if inv.Survey.AskConsent {
@@ -254,11 +254,11 @@ func (h *Handler) allow(w http.ResponseWriter, r *http.Request, v *view, inv *In
 }
 
 // thank writes the last page.
-func (h *Handler) thank(w http.ResponseWriter, status int, v *view, inv *Invitation, receipt string, fields map[string][]string, wrong bool) {
+func (h *Handler) thank(w http.ResponseWriter, r *http.Request, status int, v *view, inv *Invitation, receipt string, fields map[string][]string, wrong bool) {
 	v.thank(inv.Survey, inv, fields, wrong)
 	v.Keep = template.URL("&done=" + receipt) // hexadecimal digits
 	v.Hidden = append(v.Hidden, hidden{"receipt", receipt})
-	h.write(w, status, v)
+	h.write(w, r, status, v)
 }
 
 // askStop asks whether to stop: a scanner that fetches the link stops nothing. It is the same page for every token.
@@ -266,7 +266,7 @@ func (h *Handler) askStop(w http.ResponseWriter, r *http.Request) {
 	v := h.plain(r)
 	v.say(v.T.Stop, v.T.StopText)
 	v.Form, v.Submit = true, v.T.StopButton
-	h.write(w, http.StatusOK, v)
+	h.write(w, r, http.StatusOK, v)
 }
 
 // stop stops. What a POST's body says does not matter, so that the one click of RFC 8058 needs nothing else; the answer is the
@@ -283,7 +283,7 @@ func (h *Handler) stop(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	v := h.plain(r)
-	h.write(w, http.StatusOK, v.say(v.T.Stopped, v.T.StoppedText))
+	h.write(w, r, http.StatusOK, v.say(v.T.Stopped, v.T.StoppedText))
 }
 
 func (h *Handler) open(ctx context.Context, token string) (*Invitation, error) {
@@ -302,13 +302,13 @@ func (h *Handler) plain(r *http.Request) *view {
 // gone answers for every token that takes no answers, whatever the reason. Nothing in it hangs on the token.
 func (h *Handler) gone(w http.ResponseWriter, r *http.Request) {
 	v := h.plain(r)
-	h.write(w, http.StatusNotFound, v.say(v.T.Gone, v.T.GoneText))
+	h.write(w, r, http.StatusNotFound, v.say(v.T.Gone, v.T.GoneText))
 }
 
 // failed answers for what did not work.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, status int) {
 	v := h.plain(r)
-	h.write(w, status, v.say(v.T.Failed, v.T.FailedText))
+	h.write(w, r, status, v.say(v.T.Failed, v.T.FailedText))
 }
 
 // refuse answers for an error of the store.
@@ -326,9 +326,9 @@ func (h *Handler) report(r *http.Request, err error) {
 	h.log.LogAttrs(r.Context(), slog.LevelError, "survey page", slog.String("method", r.Method), slog.Any("error", err))
 }
 
-func (h *Handler) write(w http.ResponseWriter, status int, v *view) {
-	if err := h.renderer.write(w, status, v); err != nil {
-		h.log.Error("survey page", slog.Any("error", err))
+func (h *Handler) write(w http.ResponseWriter, r *http.Request, status int, v *view) {
+	if err := h.renderer.write(w, r, status, v); err != nil {
+		h.report(r, err)
 	}
 }
 

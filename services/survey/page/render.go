@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // sources are template, style and script.
@@ -25,6 +27,7 @@ type renderer struct {
 	script   string
 	policy   string // the part of the content security policy that is the same for all
 	scripts  string // its part for pages with a script
+	packers  sync.Pool
 }
 
 func newRenderer() (*renderer, error) {
@@ -51,7 +54,7 @@ func newRenderer() (*renderer, error) {
 }
 
 var (
-	remarks = regexp.MustCompile(`(?s)/\*.*?\*/|(?m:^\s*//.*$)`)
+	remarks = regexp.MustCompile(`(?m)(?s:/\*.*?\*/)|^\s*//[^\n]*$`)
 	spaces  = regexp.MustCompile(`\s+`)
 	around  = regexp.MustCompile(` ?([{};,>]) ?`)
 	colons  = regexp.MustCompile(`: `)
@@ -69,8 +72,8 @@ func digest(s string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// write answers with a page.
-func (r *renderer) write(w http.ResponseWriter, status int, v *view) error {
+// write answers with a page, packed where the browser takes that: a long survey is many times the same few words.
+func (r *renderer) write(w http.ResponseWriter, request *http.Request, status int, v *view) error {
 	own := v.ownStyle()
 	v.Style = template.HTML(r.style + "<style>" + own + "</style>")
 	policy := r.policy + " " + digest(own)
@@ -84,10 +87,40 @@ func (r *renderer) write(w http.ResponseWriter, status int, v *view) error {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Vary", "Accept-Encoding, Accept-Language")
+	if packs(request) {
+		var packed bytes.Buffer
+		z, _ := r.packers.Get().(*gzip.Writer)
+		if z == nil {
+			z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed)
+		}
+		defer r.packers.Put(z)
+		z.Reset(&packed)
+		if _, err := z.Write(b.Bytes()); err != nil {
+			return err
+		}
+		if err := z.Close(); err != nil {
+			return err
+		}
+		h.Set("Content-Encoding", "gzip")
+		b = packed
+	}
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// packs tells whether a browser takes gzip. What one types is never in a page together with a secret of somebody else's, so that
+// the length tells nothing.
+func packs(r *http.Request) bool {
+	for _, coding := range strings.Split(r.Header.Get("Accept-Encoding"), ",") {
+		name, weight, _ := strings.Cut(strings.TrimSpace(coding), ";")
+		if strings.TrimSpace(name) == "gzip" {
+			return !strings.HasPrefix(strings.ReplaceAll(weight, " ", ""), "q=0") || strings.ContainsAny(weight, "123456789")
+		}
+	}
+	return false
 }
 
 // hasScript tells whether there is a comment to keep, or one to forget.
