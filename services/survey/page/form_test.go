@@ -35,12 +35,15 @@ func FuzzForm(f *testing.F) {
 		s.Questions = append(s.Questions, q)
 		asked[q.ID] = q
 	}
+	// One handler for all, each time over another store: to make one takes longer than a request.
+	var store struct{ survey.Store }
+	h, err := survey.New(&store, survey.Options{Key: []byte("a key of the test's")})
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, body string) {
 		m := pagetest.NewMemory(now)
-		h, err := handler(m)
-		if err != nil {
-			t.Fatal(err)
-		}
+		store.Store = m
 		token := m.Invite(s, now().Add(time.Hour))
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/s/"+token, strings.NewReader("at=nps&"+body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -58,11 +61,6 @@ func FuzzForm(f *testing.F) {
 		}
 		isOurs(t, w.Body.String())
 	})
-}
-
-// handler is made once: its making takes longer than a request.
-func handler(m *pagetest.Memory) (http.Handler, error) {
-	return survey.New(m, survey.Options{Key: []byte("a key of the test's")})
 }
 
 // isAnswer fails unless an answer is one that the question allows.

@@ -78,13 +78,13 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
+	if inv.Finished && !equal(query.Get("done"), receipt) {
+		h.gone(w, r)
+		return
+	}
 	c := h.languages.of(inv.Survey.Languages)
 	v := newView(c.choose(query.Get("lang"), r.Header.Get("Accept-Language")), c, inv.Survey)
 	if inv.Finished {
-		if !equal(query.Get("done"), receipt) {
-			h.gone(w, r)
-			return
-		}
 		h.thank(w, r, http.StatusOK, v, inv, receipt, nil, false)
 		return
 	}
@@ -123,12 +123,14 @@ func (h *Handler) save(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
+	if inv.Finished && !equal(f.receipt, receipt) {
+		h.gone(w, r)
+		return
+	}
 	c := h.languages.of(inv.Survey.Languages)
 	voice := c.choose(f.from, r.Header.Get("Accept-Language"))
 	v := newView(voice, c, inv.Survey)
 	switch {
-	case inv.Finished && !equal(f.receipt, receipt):
-		h.gone(w, r)
 	case inv.Finished && f.consent:
 		h.allow(w, r, v, inv, f, receipt)
 	case inv.Finished: // sent twice
@@ -178,6 +180,9 @@ func (h *Handler) step(w http.ResponseWriter, r *http.Request, v *view, c *choic
 	changed, merged := s.merge(inv.Saved, answers)
 	step := Step{Answers: changed, Language: v.Lang, Device: device(r.UserAgent())}
 	after := s.plan(merged)
+	if len(after.screens) == 0 { // a condition that takes its own question away
+		after = p
+	}
 	next, final := after.at(f.at)+1, false
 	switch {
 	case f.lang != "":

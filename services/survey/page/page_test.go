@@ -1,6 +1,9 @@
 package page_test
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,4 +23,26 @@ func TestMemoryStore(t *testing.T) {
 			Recorded: m.Recorded,
 		}
 	})
+}
+
+// The pages' own part of an answer: what the store takes comes on top.
+func BenchmarkShow(b *testing.B) {
+	d := sit(b, pagetest.Short())
+	for b.Loop() {
+		d.Get("?")
+	}
+}
+
+func BenchmarkSave(b *testing.B) {
+	d := sit(b, pagetest.Short())
+	body := "at=nps&from=en&q.nps=7&receipt="
+	for b.Loop() {
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/s/"+d.token, strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		d.Handler.ServeHTTP(w, r)
+		if w.Code != http.StatusSeeOther {
+			b.Fatal(w.Code)
+		}
+	}
 }

@@ -11,7 +11,7 @@ type Survey struct {
 	// Notes say who reads the answers and how long they are kept, by language; the foot of every page. Where one is missing the
 	// interface says that the answers go to the organisation.
 	Notes map[string]string
-	// Published says what earlier answers changed, by language, the newest one.
+	// Published says what earlier answers changed, by language, the newest one. A language that is missing says nothing.
 	Published map[string]string
 	// AskConsent asks on the last page whether one may get in touch and, where there is a text, quote it.
 	AskConsent bool

@@ -253,9 +253,6 @@ func (q *viewQuestion) describe() {
 func (v *view) thank(s *Survey, inv *Invitation, fields map[string][]string, wrong bool) {
 	t := v.T
 	v.say(t.Thanks, s.Published[v.Lang])
-	if v.More == "" {
-		v.More = s.Published[s.Languages[0]]
-	}
 	if inv.Consent != nil {
 		v.More = t.Saved
 	}
