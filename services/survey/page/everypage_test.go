@@ -93,7 +93,7 @@ const measure = `(async () => {
   document.documentElement.style.fontSize = '200%';
   out.Larger = wide();
   document.documentElement.style.fontSize = '';
-  const found = await axe.run({resultTypes: ['violations']});
+  const found = await axe.run({resultTypes: ['violations'], preload: false});
   out.Axe = found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 120) + ' ' + n.failureSummary).join(' | '));
   return out;
 })()`

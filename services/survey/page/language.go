@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/language/display"
 )
 
-// maxAccept is how much of Accept-Language is read.
-const maxAccept = 200
+// maxTag and maxAccept are how much is read of a link's language, and of Accept-Language.
+const maxTag, maxAccept = 64, 200
 
 // voice is a language in which a page is shown.
 type voice struct {
@@ -97,7 +97,7 @@ func (l *languages) build(tags []string) *choice {
 
 // choose returns the language of a page: what the link or the picker says, else what the browser asks for, else the first.
 func (c *choice) choose(wanted, accept string) voice {
-	if wanted != "" {
+	if wanted != "" && len(wanted) <= maxTag {
 		if tag, err := language.Parse(wanted); err == nil {
 			if _, i, sure := c.matcher.Match(tag); sure > language.No {
 				return c.voices[i]
