@@ -122,7 +122,13 @@ func newSite(t *testing.T) *site {
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	browser, done := chromedp.NewContext(allocator)
-	t.Cleanup(func() { done(); stop() }) // after the last test that uses it
+	t.Cleanup(func() { // after the last test that uses it
+		if err := chromedp.Cancel(browser); err != nil {
+			t.Error(err)
+		}
+		done()
+		stop()
+	})
 	if err := chromedp.Do(browser); err != nil {
 		t.Fatal(err)
 	}
