@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accessv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/access/v1"
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
@@ -315,7 +317,12 @@ func (p *persons) publish(ctx context.Context, org, source string, facts []*fact
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "encoding retractions")
 	}
-	results, err := p.rec.recordPatiently(ctx, org, source, data)
+	by := access.Principal{Organisation: org, Source: source, Role: accessv1.Role_ROLE_SOURCE} // the service itself, in its name
+	var results []*ingestv1.FactResult
+	err = patiently(ctx, 100*time.Millisecond, []fault.Kind{fault.Exhausted}, func() (err error) {
+		results, err = p.rec.Record(ctx, by, data)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -10,10 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
-	accessv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/access/v1"
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
-	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
-	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 	"github.com/touchstone-cx/touchstone/services/internal/wire"
@@ -163,24 +160,4 @@ func (g *factReader) fact(ctx context.Context, at place) (f *factv1.RecordedFact
 		return nil, fault.Wrap(fault.Internal, err, "fact %d of message %d cannot be read again", at.index, at.sequence)
 	}
 	return f, nil
-}
-
-// recordPatiently is Record in the name of a source, by the service itself: it waits while there is no room.
-func (r *Recorder) recordPatiently(ctx context.Context, org, source string, request []byte) ([]*ingestv1.FactResult, error) {
-	by := access.Principal{Organisation: org, Source: source, Role: accessv1.Role_ROLE_SOURCE}
-	for {
-		results, err := r.Record(ctx, by, request)
-		if fault.KindOf(err) != fault.Exhausted || err == nil {
-			return results, err
-		}
-		wait := 100 * time.Millisecond
-		if f := (*fault.Error)(nil); errors.As(err, &f) {
-			wait = max(wait, f.RetryAfter)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(wait):
-		}
-	}
 }

@@ -23,7 +23,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -184,7 +183,7 @@ func (r *reader) answers() (numbers map[string]string, texts map[string]lenient.
 			continue
 		}
 		text := raw[0] == '"'
-		if v, err := strconv.ParseFloat(string(w), 64); err == nil && math.Abs(v) <= mostPoints && (!text || len(w) <= 3) {
+		if lenient.Points(w) && (!text || len(w) <= 3) {
 			numbers[name] = string(w)
 		} else if text && !strings.Contains(string(w), "@") && strings.ContainsFunc(string(w), unicode.IsLetter) {
 			texts[name] = w
@@ -192,9 +191,6 @@ func (r *reader) answers() (numbers map[string]string, texts map[string]lenient.
 	}
 	return numbers, texts, interaction
 }
-
-// mostPoints of a scale: a greater number is the number of something, which may be a customer's.
-const mostPoints = 1000
 
 func (r *reader) customer() string {
 	x := r.x
@@ -228,9 +224,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 			ID: lenient.ID(call + ":" + f["question"]), Version: uint64(e.At.UnixMilli())*4 + rank, Queue: f["survey"], Channel: channel(f["type"]), OccurredAt: created, Contact: call,
 			Customer: f["customer"], Answer: &format.Answer{Question: f["question"], Value: v, Interaction: f["interaction"], Text: e.Text},
 		}
-		if f["language"] != "" {
-			r.Attributes = map[string]string{"language": f["language"]}
-		}
+		r.Attributes = lenient.Attributes(f, "language")
 		if i, ok := at[f["question"]]; !ok {
 			at[f["question"]] = len(all)
 			all = append(all, r)

@@ -22,7 +22,6 @@ package typeform
 
 import (
 	"cmp"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -171,15 +170,11 @@ func joined(text string, more lenient.Text) string {
 	return lenient.Comment(text + "\n" + string(more))
 }
 
-// mostPoints of a scale: a greater number is the number of something, which may be a customer's.
-const mostPoints = 1000
-
 // value returns what an answer measures.
 func (a *answer) value() (string, bool) {
 	switch {
 	case a.Number != "":
-		v, err := strconv.ParseFloat(string(a.Number), 64)
-		return string(a.Number), err == nil && math.Abs(v) <= mostPoints
+		return string(a.Number), lenient.Points(a.Number)
 	case a.Boolean == "true":
 		return "1", true
 	case a.Boolean == "false":
