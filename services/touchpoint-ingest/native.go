@@ -59,7 +59,7 @@ func (n *natives) format(name string) *format.Format {
 
 // options are those of a feed in an organisation: persons become keyed hashes, by the same key as the customers of facts.
 func (n *natives) options(organisation string, fd *feed.Feed) format.Options {
-	return format.Options{Zone: fd.Zone(), Person: func(text string) string {
+	return format.Options{Zone: fd.Zone(), About: fd.About(), Person: func(text string) string {
 		if text == "" {
 			return ""
 		}
