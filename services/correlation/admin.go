@@ -13,7 +13,9 @@ import (
 	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
+	"github.com/touchstone-cx/touchstone/services/internal/audit"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
+	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
 
@@ -21,12 +23,17 @@ import (
 type admin struct {
 	adminv1.UnimplementedAdminServiceServer
 	*access.Service
-	gens *generations
-	bus  *bus.Bus
+	gens  *generations
+	bus   *bus.Bus
+	maps  *expmap.Registry
+	audit *audit.Log
 }
 
 // CreateKey implements the RPC.
 func (a *admin) CreateKey(ctx context.Context, r *adminv1.CreateKeyRequest) (*adminv1.CreateKeyResponse, error) {
+	if err := a.led(r); err != nil {
+		return nil, err
+	}
 	return a.Service.CreateKey(ctx, r)
 }
 

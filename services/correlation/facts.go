@@ -286,6 +286,11 @@ func (r *streamReader) fact(ctx context.Context, position uint64, index uint32) 
 		if err := proto.Unmarshal(msg.Data, b); err != nil {
 			return nil, err
 		}
+		for _, x := range b.GetFacts() {
+			if i := x.GetInteraction(); i != nil {
+				i.Agent = nil // whoever lists facts could work out scores of single agents
+			}
+		}
 		r.at, r.batch = position, b
 	}
 	if int(index) >= len(r.batch.GetFacts()) {

@@ -63,7 +63,7 @@ func (c *countings) of(ctx context.Context, org string) (*state.Counting, error)
 
 // countingOf returns the counting part of a map.
 func countingOf(m *expmap.Map, resolution map[string]int64) *state.Counting {
-	out := &state.Counting{Zone: m.Zone, Attributes: map[string]bool{}, Resolution: resolution}
+	out := &state.Counting{Zone: m.Zone, Attributes: map[string]bool{}, Resolution: resolution, Agent: m.KeepsAgents()}
 	for _, b := range m.Breakdowns {
 		switch b.Kind {
 		case expmap.Channel:

@@ -20,6 +20,7 @@ import (
 	"github.com/touchstone-cx/touchstone/services/correlation/scoreservice"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
+	"github.com/touchstone-cx/touchstone/services/internal/audit"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
 	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 	"github.com/touchstone-cx/touchstone/services/internal/fold"
@@ -81,7 +82,12 @@ func start(ctx context.Context, env *host.Env) error {
 	scores := scoreservice.New(reader, &facts{live: live, maps: env.Maps, reader: reader, js: env.Bus.JS(), clock: env.Clock})
 	env.OnStop("watches", func(context.Context) error { scores.Close(); return nil })
 	scorev1.RegisterScoreServiceServer(env.GRPC, scores)
-	adminv1.RegisterAdminServiceServer(env.GRPC, &admin{Service: &access.Service{Keys: env.Access}, gens: gens, bus: env.Bus})
+	log := audit.New(env.Bus.JS())
+	hash := agentHash(env.KeyDir)
+	scorev1.RegisterAgentServiceServer(env.GRPC, scoreservice.NewAgents(reader, hash, log.Write))
+	adminv1.RegisterAdminServiceServer(env.GRPC, &admin{
+		Service: &access.Service{Keys: env.Access, HashAgent: hash}, gens: gens, bus: env.Bus, maps: env.Maps, audit: log,
+	})
 	return nil
 }
 

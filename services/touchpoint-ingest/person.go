@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -16,9 +17,11 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/access/v1"
+	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
+	"github.com/touchstone-cx/touchstone/services/internal/audit"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 	"github.com/touchstone-cx/touchstone/services/internal/seal"
 	"github.com/touchstone-cx/touchstone/services/internal/wire"
@@ -34,8 +37,8 @@ import (
 //	                                      Repeated, the rest is found and retracted
 //	3  what came meanwhile, likewise      facts that count nowhere, and texts that can be read. Repeated, nothing is
 //	                                      retracted, and the key goes
-//	4  the key is deleted and synced      all is done but for the line in the log. Repeated, it is written
-//	5  the log tells it                   all is done
+//	4  the key is deleted and synced      all is done but for the line of audit. Repeated, it is written
+//	5  the audit tells it                 all is done
 //
 // A fact any version of which was about the customer is retracted whole. The retraction has the highest version there is:
 // whoever sends a version again, or a correction, finds the fact taken back. Retractions are history, so they raise no alert.
@@ -52,12 +55,13 @@ type persons struct {
 	rec    *Recorder
 	hasher *seal.Hasher
 	sealer *seal.Sealer
+	audit  *audit.Log
 	log    *slog.Logger
 }
 
 // registerPersons registers PersonService.
 func registerPersons(reg grpc.ServiceRegistrar, rec *Recorder, hasher *seal.Hasher, sealer *seal.Sealer, log *slog.Logger) {
-	ingestv1.RegisterPersonServiceServer(reg, &persons{rec: rec, hasher: hasher, sealer: sealer, log: log})
+	ingestv1.RegisterPersonServiceServer(reg, &persons{rec: rec, hasher: hasher, sealer: sealer, audit: audit.New(rec.bus.JS()), log: log})
 }
 
 // who says of which organisation a request speaks, who calls, and by which hash the customer is known.
@@ -90,6 +94,9 @@ func (p *persons) AboutCustomer(req *ingestv1.AboutCustomerRequest, stream grpc.
 	if err != nil {
 		return err
 	}
+	if err := p.write(ctx, org, by, adminv1.AuditKind_AUDIT_KIND_CUSTOMER_READ, fmt.Sprintf("what is recorded about a customer was read: %d facts", len(newest))); err != nil {
+		return err
+	}
 	p.log.Info("audit: what is recorded about a customer is read", "organisation", org, "key", by.KeyID, "facts", len(newest))
 	get, unreadable := p.rec.factReader(), 0
 	for _, m := range said {
@@ -120,6 +127,11 @@ func (p *persons) AboutCustomer(req *ingestv1.AboutCustomerRequest, stream grpc.
 		p.log.Info("texts about a customer cannot be read: their key was deleted", "organisation", org, "texts", unreadable)
 	}
 	return nil
+}
+
+// write writes a line of audit; what it tells of is not answered without it.
+func (p *persons) write(ctx context.Context, org string, by access.Principal, kind adminv1.AuditKind, about string) error {
+	return p.audit.Write(ctx, &adminv1.AuditLine{At: timestamppb.New(p.rec.clock()), Organisation: org, Kind: kind, Key: by.KeyID, About: about})
 }
 
 // text opens what a customer wrote; ok is false where it was sealed by a key that is gone, also when they have a new one.
@@ -179,6 +191,13 @@ func (p *persons) ForgetCustomer(ctx context.Context, req *ingestv1.ForgetCustom
 	}
 	done := p.rec.clock()
 	out.DoneAt = timestamppb.New(done)
+	about := fmt.Sprintf("a customer was forgotten: %d facts retracted", out.GetFacts())
+	if req.GetReason() != "" {
+		about += "; reason: " + req.GetReason()
+	}
+	if err := p.write(ctx, org, by, adminv1.AuditKind_AUDIT_KIND_CUSTOMER_FORGOTTEN, about); err != nil {
+		return nil, err
+	}
 	p.log.Info("audit: a customer is forgotten", "organisation", org, "key", by.KeyID, "reason", req.GetReason(),
 		"facts", out.GetFacts(), "key_deleted", out.GetKeyDeleted(), "position", out.GetPosition(), "done_at", done)
 	if stays > 0 {

@@ -154,6 +154,9 @@ func (g *factReader) fact(ctx context.Context, at place) (f *factv1.RecordedFact
 		if err := proto.Unmarshal(r.Raw, f); err != nil {
 			return err
 		}
+		if i := f.GetInteraction(); i != nil {
+			i.Agent = nil // what a customer met is theirs, and who handled it is not
+		}
 		return found
 	})
 	if !errors.Is(err, found) {

@@ -81,7 +81,7 @@ func (k *kit) fresh() {
 	}
 	s := state.New(func(organisation string) (*state.Counting, error) {
 		m := k.Current(organisation)
-		c := &state.Counting{Zone: m.Zone, Channel: true, Team: true, Attributes: map[string]bool{"plan": true}, Resolution: map[string]int64{}}
+		c := &state.Counting{Zone: m.Zone, Channel: true, Team: true, Attributes: map[string]bool{"plan": true}, Resolution: map[string]int64{}, Agent: m.KeepsAgents()}
 		for id, x := range m.Metrics {
 			c.Resolution[id] = x.Resolution
 		}

@@ -243,6 +243,9 @@ func (s *State) fill(o *org, e *entry, r *wire.Recorded, hi, lo, position uint64
 			s.scratch.buf = append(append(append(s.scratch.buf[:0], a.Key...), '='), a.Value...)
 			e.attributes = append(e.attributes, s.symbols.of(s.scratch.buf))
 		}
+		if o.counting.Agent && len(r.Agent) == agentSize {
+			e.attributes = append(e.attributes, s.agent(r.Team, r.Agent))
+		}
 		for _, m := range r.Metrics {
 			e.metrics = append(e.metrics, value{s.symbols.of(m.Metric), m.Value})
 		}

@@ -23,7 +23,7 @@ type entry struct {
 
 	at                                 int64 // ms: occurred_at, about_time (0 = none), period_start
 	touchpoint, channel, team, outcome uint32
-	attributes                         []uint32 // symbols of "key=value"
+	attributes                         []uint32 // symbols of "key=value", and of the agent where agents are counted
 	metrics                            []value
 	answers                            []uint64 // numbers of the answers about this interaction
 	customer                           [16]byte // keyed hash; only where linked metrics are counted, as the next two

@@ -170,7 +170,9 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 	f.At = time.UnixMilli(c.at).UTC()
 	f.Touchpoint, f.Channel, f.Team, f.Outcome = name(c.touchpoint), name(c.channel), name(c.team), name(c.outcome)
 	for _, a := range c.attributes {
-		f.Attributes = append(f.Attributes, name(a))
+		if n := name(a); !isAgent(n) { // of an agent nothing is told fact by fact
+			f.Attributes = append(f.Attributes, n)
+		}
 	}
 	return f, nil
 }

@@ -169,7 +169,7 @@ func (a *absorber) group(s *State, t *touchpoint, g *group) {
 	}
 	for _, sr := range touched {
 		sr.epoch = s.epoch
-		for tier := range tiers {
+		for tier := sr.first; tier < tiers; tier++ {
 			b := a.block(s, sr, tier, g.buckets[tier])
 			if b == nil {
 				continue

@@ -26,6 +26,7 @@ type Counting struct {
 	Attributes map[string]bool  // keep the breakdown by these attributes
 	Resolution map[string]int64 // of every metric, question (1) and linked metric that any version of the map declares
 	Linked     []Linked         // metrics that follow customers
+	Agent      bool             // keep the breakdown by agent
 }
 
 // String tells two counting parts apart that give different cells.
@@ -42,6 +43,9 @@ func (c *Counting) String() string {
 	}
 	for i := range c.Linked {
 		s += " linked:" + c.Linked[i].String()
+	}
+	if c.Agent {
+		s += " agent"
 	}
 	return s
 }
@@ -359,7 +363,7 @@ func (s *State) series(t *touchpoint, breakdown int, value uint32) *series {
 	k := uint64(breakdown)<<32 | uint64(value)
 	sr := t.series[k]
 	if sr == nil {
-		sr = &series{touchpoint: t}
+		sr = &series{touchpoint: t, first: s.firstTier(breakdown, value)}
 		sr.key[0] = keyCell
 		binary.BigEndian.PutUint32(sr.key[1:], t.org.sym)
 		binary.BigEndian.PutUint32(sr.key[5:], t.sym)

@@ -82,7 +82,7 @@ func wholeInstance(method string) bool {
 		return false
 	}
 	switch m {
-	case "GetStatus", "ListRefused", "CreateKey", "ListKeys", "RevokeKey":
+	case "GetStatus", "ListRefused", "CreateKey", "ListKeys", "RevokeKey", "ListAudit":
 		return false
 	default:
 		return true

@@ -11,6 +11,7 @@ const (
 	StreamMap     = "TS_MAP"     // ts.map.<organisation>: every version of every map
 	// StreamDirectory holds ts.directory.<organisation>: who holds which role, as it is now.
 	StreamDirectory = "TS_DIRECTORY"
+	StreamAudit     = "TS_AUDIT" // ts.audit.<organisation>: who read or did what is confidential
 
 	BucketKey    = "TS_KEY"    // hashes of API keys
 	BucketCursor = "TS_CURSOR" // how far imports have come
@@ -34,6 +35,9 @@ func NativeSubject(organisation, source string) string {
 
 // DirectorySubject is the subject of an organisation's directory.
 func DirectorySubject(organisation string) string { return "ts.directory." + organisation }
+
+// AuditSubject is the subject of an organisation's audit.
+func AuditSubject(organisation string) string { return "ts.audit." + organisation }
 
 // NativeSource returns whose events a subject of TS_NATIVE carries; ok is false when it is none.
 func NativeSource(subject string) (organisation, source string, ok bool) {

@@ -63,6 +63,9 @@ func ask(ctx context.Context, request func(context.Context) error) (err error) {
 // NativeKept is how long native events can be read again: what they amounted to is in TS_FACT.
 const NativeKept = 90 * 24 * time.Hour
 
+// AuditKept is how long lines of the audit are kept: 25 months.
+const AuditKept = 762 * 24 * time.Hour
+
 func streams() []jetstream.StreamConfig {
 	file := func(name, subject, about string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
@@ -86,5 +89,12 @@ func streams() []jetstream.StreamConfig {
 		native,
 		file(StreamMap, "ts.map.*", "every version of every experience map"),
 		directory,
+		audit(file(StreamAudit, "ts.audit.*", "who read or did what is confidential")),
 	}
+}
+
+// audit keeps lines for their time: nobody takes one out.
+func audit(c jetstream.StreamConfig) jetstream.StreamConfig {
+	c.MaxAge, c.DenyDelete, c.DenyPurge = AuditKept, true, true
+	return c
 }

@@ -24,6 +24,7 @@ import (
 //   - A linked metric follows customers from interaction to interaction: a new one, and one for which other interactions count
 //     (its kind, topic, touchpoints, journey or longest time, the touchpoints of its journey's first and last stage, which
 //     touchpoints are back-stage where it names none), is counted over all of history again. So is one that goes.
+//   - Scores of agents switched on or off: cells of agents are counted from what was recorded with an agent, or dropped.
 //   - A metric's unit and resolution and a question's scale are what the integers in its facts mean. They never change
 //     (Incompatible): the thing gets a new id, and the two series are never joined.
 
@@ -34,6 +35,9 @@ func (m *Map) CountingDigest() [32]byte {
 	text := "touchstone counting 1\n" + zoneName(m) + "\n" + strings.Join(breakdownNames(m), "\n")
 	for _, l := range m.LinkedInOrder() {
 		text += "\nlinked:" + l.String()
+	}
+	if m.KeepsAgents() {
+		text += "\nagents"
 	}
 	return sha256.Sum256([]byte(text))
 }
@@ -71,6 +75,9 @@ func Recounts(old, new *Map) []string {
 		if new.Linked[l.ID] == nil {
 			reasons = append(reasons, fmt.Sprintf("The linked metric %s goes: its cells are dropped.", l.ID))
 		}
+	}
+	if why := agentsSwitched(old, new); why != "" {
+		reasons = append(reasons, why)
 	}
 	return reasons
 }

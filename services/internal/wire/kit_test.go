@@ -46,7 +46,7 @@ func anyRef(rt *rapid.T) *factv1.InteractionRef {
 func anyInteraction(rt *rapid.T) *factv1.Interaction {
 	x := &factv1.Interaction{
 		OccurredAt: anyTime(rt), Touchpoint: text1(rt), Channel: text1(rt), Team: text1(rt), Outcome: text1(rt),
-		ContactId: text1(rt), CustomerId: text1(rt), Note: text1(rt), Attributes: map[string]string{},
+		ContactId: text1(rt), CustomerId: text1(rt), Note: text1(rt), Agent: text1(rt), Attributes: map[string]string{},
 		Contact: maybe(rt, func() *factv1.Contact { return &factv1.Contact{Name: text1(rt), Email: text1(rt), Phone: text1(rt)} }),
 	}
 	for range rapid.IntRange(0, 5).Draw(rt, "metrics") {
@@ -107,7 +107,7 @@ func anyRecorded(rt *rapid.T) *factv1.RecordedFact {
 		x := &factv1.RecordedInteraction{
 			OccurredAtMs: anyInt.Draw(rt, "at"), Touchpoint: text1(rt), Channel: text1(rt), Team: text1(rt), Outcome: text1(rt),
 			Contact: anyBytes.Draw(rt, "contact"), Customer: anyBytes.Draw(rt, "customer"), KeyVersion: uint32(anyUint.Draw(rt, "key")),
-			SealedContact: anyBytes.Draw(rt, "sealed"), SealedNote: anyBytes.Draw(rt, "note"),
+			SealedContact: anyBytes.Draw(rt, "sealed"), SealedNote: anyBytes.Draw(rt, "note"), Agent: anyBytes.Draw(rt, "agent"),
 		}
 		for range rapid.IntRange(0, 5).Draw(rt, "metrics") {
 			x.Metrics = append(x.Metrics, &factv1.RecordedMetric{Metric: text1(rt), Value: anyInt.Draw(rt, "value")})

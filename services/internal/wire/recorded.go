@@ -37,6 +37,7 @@ type Recorded struct {
 	N          uint64
 	Customer   []byte
 	Contact    []byte
+	Agent      []byte // keyed hash; empty where unknown or not kept
 	Raw        []byte // the RecordedFact's bytes
 }
 
@@ -246,6 +247,8 @@ func (r *Recorded) interaction(key int, v []byte, n uint64) error {
 		r.Contact = v
 	case 9<<3 | 2:
 		r.Customer = v
+	case 13<<3 | 2:
+		r.Agent = v
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func sameRecorded(t tester, r *Recorded, f *factv1.RecordedFact) {
 		x.Interaction.SealedContact, x.Interaction.SealedNote, x.Interaction.KeyVersion = nil, nil, 0
 		i := &factv1.RecordedInteraction{
 			OccurredAtMs: r.OccurredAt, Touchpoint: string(r.Touchpoint), Channel: string(r.Channel), Team: string(r.Team), Outcome: string(r.Outcome),
-			Contact: r.Contact, Customer: r.Customer,
+			Contact: r.Contact, Customer: r.Customer, Agent: r.Agent,
 		}
 		for _, m := range r.Metrics {
 			i.Metrics = append(i.Metrics, &factv1.RecordedMetric{Metric: string(m.Metric), Value: m.Value})

@@ -74,6 +74,9 @@ func (s *scratch) interaction() refusal {
 	if len(f.Note) > maxText {
 		return tooLarge("interaction.note", maxText)
 	}
+	if len(f.Agent) > maxPersonal {
+		return tooLarge("interaction.agent", maxPersonal)
+	}
 	if why := s.measured(t); why != nil {
 		return why
 	}

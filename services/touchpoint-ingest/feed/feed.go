@@ -91,6 +91,9 @@ func (f *Feed) Fact(r *format.Record) (*factv1.Fact, *ingestv1.Refusal) {
 		OccurredAt: timestamppb.New(r.OccurredAt), Touchpoint: rule.GetTouchpoint(), Channel: f.channel(rule, r), Team: f.team(rule, r),
 		Outcome: named(f.outcomes, r.Outcome), ContactId: r.Contact, CustomerId: r.Customer, Attributes: f.declared(r.Attributes), Note: r.Note,
 	}
+	if f.m.KeepsAgents() {
+		i.Agent = r.Agent
+	}
 	measured := f.m.Touchpoints[i.Touchpoint]
 	for _, x := range r.Measures {
 		id := named(f.metrics, x.Name)

@@ -21,6 +21,7 @@ func Commands() []*cobra.Command {
 		statusCommand, verifyCommand, rebuildCommand, parkedCommand, refusedCommand,
 		formatsCommand, rehearseCommand, tailCommand,
 		aboutCommand, forgetCommand, directoryCommand,
+		agentsCommand, auditCommand,
 		backupCommand, restoreCommand, keysCommand, simulateCommand,
 	}
 	commands := make([]*cobra.Command, 0, len(build))
