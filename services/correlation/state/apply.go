@@ -249,11 +249,14 @@ func (s *State) fill(o *org, e *entry, r *wire.Recorded, hi, lo, position uint64
 		for _, m := range r.Metrics {
 			e.metrics = append(e.metrics, value{s.symbols.of(m.Metric), m.Value})
 		}
-		if o.links != nil {
+		if o.links != nil || o.gaps != nil {
 			s.identify(o.links, e, r)
 		}
 	case factv1.Kind_KIND_ANSWER:
 		e.question, e.value = s.symbols.of(r.Question), r.Value
+		if o.gaps != nil {
+			o.gaps.identify(e, r)
+		}
 	case factv1.Kind_KIND_OBSERVATION:
 		e.metric, e.sum, e.n = s.symbols.of(r.Metric), r.Sum, r.N
 	}

@@ -98,8 +98,14 @@ func (s *State) countAnswer(o *org, a, interaction *entry, k int64) {
 	if !s.amount(o, a.question, a.value, k) {
 		return
 	}
+	if o.felt != nil {
+		s.perceive(o, a, interaction, k)
+	}
 	o.newest = max(o.newest, c.at)
 	s.take(o, c, contribution{k: int8(k), simulated: a.has(flagSimulated)})
+	if o.gaps != nil {
+		s.compare(o, a, interaction, c, k)
+	}
 }
 
 func (s *State) countObservation(o *org, e *entry, k int64) {

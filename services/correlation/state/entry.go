@@ -26,11 +26,13 @@ type entry struct {
 	attributes                         []uint32 // symbols of "key=value", and of the agent where agents are counted
 	metrics                            []value
 	answers                            []uint64 // numbers of the answers about this interaction
-	customer                           [16]byte // keyed hash; only where linked metrics are counted, as the next two
+	customer                           [16]byte // keyed hash; only where customers are followed or compared, as what comes next
 	contact                            uint64   // hash of the contact's; of the fact's identity where it names none
 	topics                             []uint32 // symbols of "key=value" of attributes that are topics and no breakdown
 	question                           uint32
 	value                              int64
+	named                              bool   // an answer that names its customer itself
+	response                           uint64 // hash of an answer's response; 0 for none
 	about                              uint64 // number + 1 of the interaction asked about
 	metric                             uint32
 	sum                                int64
@@ -49,7 +51,7 @@ const (
 	flagHistory                 // its version came as history
 	flagConflict                // another content with an equal version was seen
 	flagUncountable             // names a measure that no map declares
-	flagCustomer                // of a customer whom linked metrics follow
+	flagCustomer                // of a customer who is followed or compared; of an answer also: of a response
 )
 
 func (e *entry) has(flag uint8) bool { return e.flags&flag != 0 }
@@ -118,6 +120,9 @@ func (e *entry) append(b []byte) []byte {
 	case factv1.Kind_KIND_ANSWER:
 		b = binary.AppendUvarint(b, uint64(e.question))
 		b = binary.AppendVarint(b, e.value)
+		if e.has(flagCustomer) {
+			b = e.appendWho(b)
+		}
 	case factv1.Kind_KIND_OBSERVATION:
 		b = binary.AppendUvarint(b, uint64(e.metric))
 		b = binary.AppendVarint(b, e.sum)
@@ -174,6 +179,9 @@ func (e *entry) decode(b []byte) error {
 			}
 		case factv1.Kind_KIND_ANSWER:
 			e.question, e.value = uint32(r.uint()), r.int()
+			if e.has(flagCustomer) {
+				e.decodeWho(&r)
+			}
 		case factv1.Kind_KIND_OBSERVATION:
 			e.metric, e.sum, e.n = uint32(r.uint()), r.int(), r.uint()
 		}

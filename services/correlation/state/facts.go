@@ -163,6 +163,12 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 		}
 		c, f.Counted = answerContext(e, interaction)
 		f.Waits = !f.Counted
+		if f.Counted && v.org.felt != nil {
+			v.perceivedValues(f, e, interaction)
+		}
+		if f.Counted && v.org.gaps != nil {
+			v.gapValues(f, e, interaction)
+		}
 	case factv1.Kind_KIND_OBSERVATION:
 		f.Counted = true
 		f.Measure, f.Sum, f.N = name(e.metric), e.sum, e.n

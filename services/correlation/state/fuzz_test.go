@@ -25,10 +25,10 @@ const mostMemory = 64 << 20
 // stored is what a state of a few hundred facts leaves in its store, key by key.
 func stored(t interface{ Fatal(...any) }) (pairs []fold.Pair, at fold.Position) {
 	r := rand.New(rand.NewPCG(7, 7))
-	l := beginBy(t, following)
+	l := beginBy(t, comparingAndFollowing)
 	for range 20 {
 		for range 20 {
-			l.apply(random(r, 60), visit(r, 200))
+			l.apply(random(r, 60), visit(r, 200), opinion(r, 100))
 		}
 		l.flush()
 	}
@@ -210,7 +210,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&before)
-		l := &life{t: t, st: st, maps: following, s: New(following, func() time.Time { return now })}
+		l := &life{t: t, st: st, maps: comparingAndFollowing, s: New(comparingAndFollowing, func() time.Time { return now })}
 		if l.s.Load(st) == nil {
 			// A reader of damaged cells is told; it need not be the loader.
 			if _, err := l.s.Digest(now); err == nil {

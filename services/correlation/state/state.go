@@ -27,6 +27,8 @@ type Counting struct {
 	Resolution map[string]int64 // of every metric, question (1) and linked metric that any version of the map declares
 	Linked     []Linked         // metrics that follow customers
 	Agent      bool             // keep the breakdown by agent
+	Gaps       []Gap            // comparisons of answers with what was expected
+	Perceived  []Perceived      // comparisons of answers with a metric
 }
 
 // String tells two counting parts apart that give different cells.
@@ -46,6 +48,12 @@ func (c *Counting) String() string {
 	}
 	if c.Agent {
 		s += " agent"
+	}
+	for i := range c.Gaps {
+		s += " gap:" + c.Gaps[i].String()
+	}
+	for i := range c.Perceived {
+		s += " perceived:" + c.Perceived[i].String()
 	}
 	return s
 }
@@ -151,6 +159,8 @@ type org struct {
 	epoch       uint64
 	days        dayCache
 	links       *links // nil where nothing follows customers
+	gaps        *gaps  // nil where no answer is compared with others
+	felt        map[uint32]felt
 }
 
 type touchpoint struct {
@@ -246,7 +256,7 @@ func (s *State) Load(st fold.Store) error {
 			}
 			o.newest, o.counted = ms, m.Counting[name]
 			if o.counted != o.counting.String() {
-				o.links = nil // what these cells lack cannot be followed: they are to be counted again
+				o.links, o.gaps, o.felt = nil, nil, nil // what these cells lack cannot be followed: they are to be counted again
 			}
 		}
 	}
@@ -345,7 +355,7 @@ func (s *State) org(sym uint32) (*org, error) {
 		return nil, fmt.Errorf("organisation %q has no map", name)
 	}
 	o := &org{name: name, sym: sym, counting: c, counted: c.String(), touchpoints: map[uint32]*touchpoint{}, measures: map[uint32]*cell.Bins{}}
-	o.links = s.newLinks(c)
+	o.links, o.gaps, o.felt = s.newLinks(c), s.newGaps(c), s.newFelt(c)
 	s.orgs[sym], s.orgNames[name] = o, o
 	return o, nil
 }

@@ -37,6 +37,7 @@ func check(p *mapv1.Map) []*mapv1.Problem {
 	each("touchpoints", p.GetTouchpoints(), c.touchpoint)
 	each("teams", p.GetTeams(), c.team)
 	each("questions", p.GetQuestions(), c.question)
+	each("questions", p.GetQuestions(), c.compared)
 	each("attributes", p.GetAttributes(), c.attribute)
 	c.breakdowns(p.GetBreakdowns())
 	each("service_levels", p.GetServiceLevels(), c.level)

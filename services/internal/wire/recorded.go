@@ -38,6 +38,7 @@ type Recorded struct {
 	Customer   []byte
 	Contact    []byte
 	Agent      []byte // keyed hash; empty where unknown or not kept
+	Response   []byte // of an answer
 	Raw        []byte // the RecordedFact's bytes
 }
 
@@ -269,6 +270,8 @@ func (r *Recorded) answer(key int, v []byte, n uint64) error {
 		return text(&r.Team, v, "team")
 	case 7<<3 | 2:
 		r.Customer = v
+	case 8<<3 | 2:
+		r.Response = v
 	}
 	return nil
 }

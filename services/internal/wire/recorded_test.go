@@ -105,10 +105,10 @@ func sameRecorded(t tester, r *Recorded, f *factv1.RecordedFact) {
 		}
 		got.Content = &factv1.RecordedFact_Interaction{Interaction: i}
 	case *factv1.RecordedFact_Answer:
-		x.Answer.SealedText, x.Answer.KeyVersion, x.Answer.Response = nil, 0, nil
+		x.Answer.SealedText, x.Answer.KeyVersion = nil, 0
 		got.Content = &factv1.RecordedFact_Answer{Answer: &factv1.RecordedAnswer{
 			Question: string(r.Question), Value: r.Value, AboutTimeMs: r.OccurredAt, Touchpoint: string(r.Touchpoint), Channel: string(r.Channel),
-			Team: string(r.Team), Customer: r.Customer,
+			Team: string(r.Team), Customer: r.Customer, Response: r.Response,
 		}}
 	case *factv1.RecordedFact_Observation:
 		x.Observation.PeriodEndMs = 0
