@@ -79,7 +79,8 @@ func start(ctx context.Context, env *host.Env) error {
 
 	live := func() *state.State { return gens.current().state }
 	reader := scoreservice.NewReader(scoreservice.Source{State: live, Maps: env.Maps, Clock: env.Clock, Confined: confined})
-	scores := scoreservice.New(reader, &facts{live: live, maps: env.Maps, reader: reader, js: env.Bus.JS(), clock: env.Clock})
+	known := &facts{live: live, maps: env.Maps, reader: reader, js: env.Bus.JS(), clock: env.Clock}
+	scores := scoreservice.New(reader, known)
 	env.OnStop("watches", func(context.Context) error { scores.Close(); return nil })
 	scorev1.RegisterScoreServiceServer(env.GRPC, scores)
 	log := audit.New(env.Bus.JS())
@@ -88,6 +89,7 @@ func start(ctx context.Context, env *host.Env) error {
 	adminv1.RegisterAdminServiceServer(env.GRPC, &admin{
 		Service: &access.Service{Keys: env.Access, HashAgent: hash}, gens: gens, bus: env.Bus, maps: env.Maps, audit: log,
 	})
+	scorev1.RegisterDisputeServiceServer(env.GRPC, newDisputes(known, gens, log.Write))
 	return nil
 }
 

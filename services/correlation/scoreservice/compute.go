@@ -101,6 +101,7 @@ func (h *hub) group(group []*series, now time.Time) []scored {
 	var at Moment
 	var x *taken
 	var stale []*series
+	var disputes []*contested
 	var is seen
 	needs := t.Definition.Needs()
 	if len(t.places) > placesAView && h.stale(group[0], t, span) {
@@ -121,11 +122,15 @@ func (h *hub) group(group []*series, now time.Time) []scored {
 			} else {
 				x = &taken{sample: h.r.sample(v, t, t.name(), t.Scope, needs, span)}
 			}
+			for _, sr := range stale {
+				disputes = append(disputes, contests(v, sr.t, x.sample, needs, span))
+			}
 		}
 	})
 	out := make([]scored, len(stale))
 	for i, sr := range stale {
 		sr.seen = is
+		x.disputes = disputes[i]
 		out[i] = scored{sr, sr.t.finish(x, span, at)}
 	}
 	return out

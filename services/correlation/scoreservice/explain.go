@@ -51,6 +51,11 @@ func (s *Service) ExplainScore(ctx context.Context, req *scorev1.ExplainScoreReq
 	if t.Scope.Parts != nil && t.Definition.Composite == nil && t.Definition.Minimum <= 1 {
 		out.Quantities = append(out.Quantities, shares(cells)...)
 	}
+	disputed, err := s.disputed(ctx, t, x.disputes)
+	if err != nil {
+		return nil, err
+	}
+	out.Quantities = append(out.Quantities, disputed...)
 	slices.SortStableFunc(cells, func(a, b counted) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), a.from.Compare(b.from), cmp.Compare(a.touchpoint, b.touchpoint), cmp.Compare(a.value, b.value), cmp.Compare(a.outcome, b.outcome))
 	})

@@ -15,6 +15,8 @@ type taken struct {
 	sample *cell.Sample     // nil for composites
 	parts  [][]*cell.Sample // of composites: by place and part; nil where a part does not belong
 	census *census          // of scores of employees
+	// disputes is nil where no case is contested.
+	disputes *contested
 }
 
 // bag adds cells up in one view, those that several scores need once.
@@ -43,6 +45,7 @@ func (b *bag) take(t *Target, span state.Span) *taken {
 		if t.Definition.Employees {
 			x.census = takeCensus(b.v, t, span)
 		}
+		x.disputes = contests(b.v, t, x.sample, t.Definition.Needs(), span)
 		return x
 	}
 	x := &taken{parts: make([][]*cell.Sample, len(t.places))}
@@ -54,6 +57,7 @@ func (b *bag) take(t *Target, span state.Span) *taken {
 			}
 		}
 	}
+	x.disputes = contests(b.v, t, nil, cell.Needs{}, span)
 	return x
 }
 

@@ -41,7 +41,11 @@ func (s *State) Apply(m fold.Message) error {
 	s.epoch++
 	o.epoch = s.epoch
 	err = wire.ScanBatch(m.Data, func(i int, r *wire.Recorded) error {
-		return s.fact(o, r, m.Sequence, uint32(i))
+		err := s.fact(o, r, m.Sequence, uint32(i))
+		if err == nil && r.Kind == factv1.Kind_KIND_DISPUTE {
+			err = s.dispute(o, r)
+		}
+		return err
 	})
 	if s.pending <= few {
 		s.absorbAll()
@@ -86,6 +90,7 @@ func (s *State) fact(o *org, r *wire.Recorded, position uint64, index uint32) er
 		return errors.Join(fold.ErrStore, err)
 	}
 	next.about = old.about
+	next.set(flagExcluded, old.has(flagExcluded))
 	next.answers = append(next.answers[:0], old.answers...)
 	if old.has(flagAwaited) {
 		s.counts.Facts++
@@ -161,7 +166,10 @@ func (s *State) replace(o *org, number uint64, old, next *entry) error {
 	if err := s.ledger.Replace(number, s.scratch.buf); err != nil {
 		return err
 	}
-	return s.countWithAnswers(o, next, 1)
+	if err := s.countWithAnswers(o, next, 1); err != nil || o.contests == nil {
+		return err
+	}
+	return s.moved(o, number, next)
 }
 
 // countWithAnswers counts an entry as it stands, and the answers about it in the context that it gives them.
@@ -179,7 +187,7 @@ func (s *State) countWithAnswers(o *org, e *entry, k int64) error {
 		if err != nil {
 			return errors.Join(fold.ErrStore, err)
 		}
-		if a.has(flagContent) {
+		if a.counts() {
 			s.countAnswer(o, a, e, k)
 		}
 	}
@@ -259,6 +267,10 @@ func (s *State) fill(o *org, e *entry, r *wire.Recorded, hi, lo, position uint64
 		}
 	case factv1.Kind_KIND_OBSERVATION:
 		e.metric, e.sum, e.n = s.symbols.of(r.Metric), r.Sum, r.N
+	case factv1.Kind_KIND_DISPUTE:
+		if d := r.Dispute; d != nil {
+			e.at, e.value = d.RaisedAt, int64(d.InForce())
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ func (s *State) count(o *org, e *entry, k int64) error {
 	case factv1.Kind_KIND_INTERACTION:
 		s.countInteraction(o, e, k)
 	case factv1.Kind_KIND_ANSWER:
-		if !e.has(flagContent) {
+		if !e.counts() {
 			return nil
 		}
 		var interaction *entry
@@ -33,7 +33,7 @@ func (s *State) count(o *org, e *entry, k int64) error {
 		}
 		s.countAnswer(o, e, interaction, k)
 	case factv1.Kind_KIND_OBSERVATION:
-		if e.has(flagContent) {
+		if e.counts() {
 			s.countObservation(o, e, k)
 		}
 	}
@@ -41,7 +41,10 @@ func (s *State) count(o *org, e *entry, k int64) error {
 }
 
 func (s *State) countInteraction(o *org, e *entry, k int64) {
-	if !e.has(flagContent) {
+	if !e.counts() {
+		if o.links != nil && e.has(flagCustomer) {
+			o.links.moment(e) // readers ask what it would change
+		}
 		return
 	}
 	x := contribution{k: int8(k), counts: true, simulated: e.has(flagSimulated)}

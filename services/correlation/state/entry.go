@@ -33,7 +33,7 @@ type entry struct {
 	value                              int64
 	named                              bool   // an answer that names its customer itself
 	response                           uint64 // hash of an answer's response; 0 for none
-	about                              uint64 // number + 1 of the interaction asked about
+	about                              uint64 // number + 1 of the interaction asked about, or of the contested fact
 	metric                             uint32
 	sum                                int64
 	n                                  uint64
@@ -46,15 +46,19 @@ type value struct {
 
 const (
 	flagContent     = 1 << iota // has content: not retracted, not awaited
-	flagAwaited                 // an interaction that answers refer to and that was never delivered
+	flagAwaited                 // a fact that answers or a dispute refer to and that was never delivered
 	flagSimulated               // from the simulator
 	flagHistory                 // its version came as history
 	flagConflict                // another content with an equal version was seen
 	flagUncountable             // names a measure that no map declares
 	flagCustomer                // of a customer who is followed or compared; of an answer also: of a response
+	flagExcluded                // a dispute about it was ruled so; it belongs to the identity and outlives its versions
 )
 
 func (e *entry) has(flag uint8) bool { return e.flags&flag != 0 }
+
+// counts reports whether an entry counts what it says, as far as itself is concerned.
+func (e *entry) counts() bool { return e.flags&(flagContent|flagExcluded) == flagContent }
 
 func (e *entry) set(flag uint8, on bool) {
 	e.flags &^= flag
@@ -87,7 +91,7 @@ func (e *entry) append(b []byte) []byte {
 			b = binary.AppendUvarint(b, a)
 		}
 	}
-	if e.kind == factv1.Kind_KIND_ANSWER {
+	if e.kind == factv1.Kind_KIND_ANSWER || e.kind == factv1.Kind_KIND_DISPUTE {
 		b = binary.AppendUvarint(b, e.about)
 	}
 	if !e.has(flagContent) {
@@ -127,6 +131,8 @@ func (e *entry) append(b []byte) []byte {
 		b = binary.AppendUvarint(b, uint64(e.metric))
 		b = binary.AppendVarint(b, e.sum)
 		b = binary.AppendUvarint(b, e.n)
+	case factv1.Kind_KIND_DISPUTE:
+		b = binary.AppendVarint(b, e.value)
 	}
 	return b
 }
@@ -155,7 +161,7 @@ func (e *entry) decode(b []byte) error {
 			e.answers = append(e.answers, r.uint())
 		}
 	}
-	if e.kind == factv1.Kind_KIND_ANSWER {
+	if e.kind == factv1.Kind_KIND_ANSWER || e.kind == factv1.Kind_KIND_DISPUTE {
 		e.about = r.uint()
 	}
 	if e.has(flagContent) {
@@ -184,6 +190,8 @@ func (e *entry) decode(b []byte) error {
 			}
 		case factv1.Kind_KIND_OBSERVATION:
 			e.metric, e.sum, e.n = uint32(r.uint()), r.int(), r.uint()
+		case factv1.Kind_KIND_DISPUTE:
+			e.value = r.int()
 		}
 	}
 	if r.err != nil || len(r.b) > 0 {

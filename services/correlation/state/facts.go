@@ -26,6 +26,7 @@ type Fact struct {
 
 	Counted    bool // whether it counts anywhere
 	Waits      bool // an answer that waits for its interaction
+	Excluded   bool // ruled out: it counts nowhere, whatever else holds
 	At         time.Time
 	Touchpoint string
 	Channel    string
@@ -135,7 +136,7 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 	name := v.s.symbols.name
 	f := &Fact{
 		Number: number, Kind: e.kind, Version: e.version, Content: e.has(flagContent), Conflict: e.has(flagConflict),
-		History: e.has(flagHistory), ImportID: name(e.imported), Position: e.position, Index: e.index, Values: map[string]int64{},
+		History: e.has(flagHistory), Excluded: e.has(flagExcluded), ImportID: name(e.imported), Position: e.position, Index: e.index, Values: map[string]int64{},
 	}
 	if !f.Content {
 		return f, nil
@@ -147,7 +148,11 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 		for _, m := range e.metrics {
 			f.Values[name(m.measure)] = m.v
 		}
-		v.linkedValues(f, e)
+		if f.Excluded {
+			v.wouldBear(f, e)
+		} else {
+			v.linkedValues(f, e)
+		}
 	case factv1.Kind_KIND_ANSWER:
 		f.Values[name(e.question)] = e.value
 		var interaction *entry
@@ -166,13 +171,18 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 		if f.Counted && v.org.felt != nil {
 			v.perceivedValues(f, e, interaction)
 		}
-		if f.Counted && v.org.gaps != nil {
+		switch {
+		case !f.Counted || v.org.gaps == nil:
+		case f.Excluded:
+			v.wouldGap(f, e, interaction)
+		default:
 			v.gapValues(f, e, interaction)
 		}
 	case factv1.Kind_KIND_OBSERVATION:
 		f.Counted = true
 		f.Measure, f.Sum, f.N = name(e.metric), e.sum, e.n
 	}
+	f.Counted = f.Counted && !f.Excluded
 	f.At = time.UnixMilli(c.at).UTC()
 	f.Touchpoint, f.Channel, f.Team, f.Outcome = name(c.touchpoint), name(c.channel), name(c.team), name(c.outcome)
 	for _, a := range c.attributes {
@@ -184,8 +194,11 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 }
 
 // In reports whether a fact counts in a scope and span.
-func (v *View) In(f *Fact, sc Scope, span Span) bool {
-	if !f.Counted || sc.Touchpoint != "" && sc.Touchpoint != f.Touchpoint ||
+func (v *View) In(f *Fact, sc Scope, span Span) bool { return f.Counted && v.lies(f, sc, span) }
+
+// lies reports whether a fact's context is in a scope and span.
+func (v *View) lies(f *Fact, sc Scope, span Span) bool {
+	if sc.Touchpoint != "" && sc.Touchpoint != f.Touchpoint ||
 		sc.Touchpoint == "" && sc.Touchpoints != nil && !slices.Contains(sc.Touchpoints, f.Touchpoint) {
 		return false
 	}
@@ -223,31 +236,13 @@ func (f *Fact) has(breakdown, of string) bool {
 // Without is Sample as it would be if a fact had never been recorded, its answers' places aside.
 func (v *View) Without(f *Fact, sc Scope, measure string, span Span) *cell.Sample {
 	s := v.Sample(sc, cell.Needs{Measure: measure, Distribution: true}, span)
+	if f.Excluded {
+		return s
+	}
 	v.unlink(f, sc, measure, span, s)
 	if !v.In(f, sc, span) {
 		return s
 	}
-	if f.Kind == factv1.Kind_KIND_INTERACTION {
-		if s.Interactions[f.Outcome]--; s.Interactions[f.Outcome] == 0 {
-			delete(s.Interactions, f.Outcome)
-		}
-	}
-	take := func(outcome string, g func(*cell.Moments)) {
-		if m := s.Measure[outcome]; m != nil {
-			g(m)
-			if m.IsZero() {
-				delete(s.Measure, outcome)
-			}
-		}
-	}
-	if f.Kind == factv1.Kind_KIND_OBSERVATION && f.Measure == measure {
-		take("", func(m *cell.Moments) {
-			m.Observe(f.Sum, int64(f.N), -1)
-		})
-		return s
-	}
-	if x, ok := f.Values[measure]; ok && s.Bins != nil {
-		take(f.Outcome, func(m *cell.Moments) { m.Add(x, s.Bins.Of(x), -1) })
-	}
+	f.into(s, measure, -1)
 	return s
 }

@@ -28,7 +28,11 @@ func stored(t interface{ Fatal(...any) }) (pairs []fold.Pair, at fold.Position) 
 	l := beginBy(t, comparingAndFollowing)
 	for range 20 {
 		for range 20 {
-			l.apply(random(r, 60), visit(r, 200), opinion(r, 100))
+			f := random(r, 60)
+			l.apply(f, visit(r, 200), opinion(r, 100))
+			if r.IntN(8) == 0 {
+				l.apply(disputed(f, r.Uint64N(4), "a", pick(r, factv1.Ruling_RULING_UNSPECIFIED, factv1.Ruling_RULING_EXCLUDED), "b"))
+			}
 		}
 		l.flush()
 	}

@@ -57,8 +57,9 @@ type said struct {
 	hi, lo   uint64
 	response uint64
 	value    int64
-	context  uint32
-	expects  bool // what was expected, not what was experienced
+	// touchpoint is that of the context, which a reader may ask of an answer whose context has no number.
+	touchpoint, context uint32
+	expects             bool // what was expected, not what was experienced
 }
 
 func (a said) compare(b said) int {
@@ -160,7 +161,7 @@ func whose(a, interaction *entry) ([16]byte, bool) {
 
 // said returns an answer as it stands in a line, giving its context a number if it has none.
 func (g *gaps) said(a *entry, c context, expects bool) said {
-	return said{at: c.at, hi: a.hi, lo: a.lo, response: a.response, value: a.value, context: g.number(c), expects: expects}
+	return said{at: c.at, hi: a.hi, lo: a.lo, response: a.response, value: a.value, touchpoint: c.touchpoint, context: g.number(c), expects: expects}
 }
 
 func (g *gaps) number(c context) uint32 {

@@ -98,7 +98,7 @@ func (q *compared) expecting(line []said, place int, x said, k int8, changes []g
 // last appends the changes of the gaps to the last experience at a touchpoint: of x, and of the one after it.
 func (g *gaps) last(line []said, place int, x said, k int8, changes []gapChange) []gapChange {
 	comparable := func(y *said) bool {
-		return !y.expects && g.contexts[y.context].touchpoint == g.contexts[x.context].touchpoint
+		return !y.expects && y.touchpoint == x.touchpoint
 	}
 	var before *said
 	for i := place - 1; i >= 0 && before == nil; i-- {

@@ -6,19 +6,22 @@ import (
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 )
 
-// loadLedger fills the ledger's index and, where customers are followed or compared, their lines.
+// loadLedger fills the ledger's index and, where customers are followed or compared, their lines, and the list of disputes.
 func (s *State) loadLedger() error {
 	follows, compares := false, false
 	for _, o := range s.orgs {
 		follows = follows || o.links != nil
 		compares = compares || o.gaps != nil
 	}
-	if !follows && !compares {
+	if !follows && !compares && s.counts.Disputes == 0 {
 		return s.ledger.Load(nil)
 	}
 	heard := map[uint64]heard{}
 	e := &s.scratch.old
 	if err := s.ledger.Load(func(number uint64, enc []byte) error {
+		if len(enc) >= 18 && enc[16] == byte(factv1.Kind_KIND_DISPUTE) {
+			return s.loadDispute(number, enc)
+		}
 		if len(enc) < 18 || enc[17]&flagContent == 0 || !compares && (enc[16] != byte(factv1.Kind_KIND_INTERACTION) || enc[17]&flagCustomer == 0) {
 			return nil
 		}
@@ -36,7 +39,7 @@ func (s *State) loadLedger() error {
 			o.gaps.load(number, e, heard)
 		}
 		if o.links != nil && e.kind == factv1.Kind_KIND_INTERACTION && e.has(flagCustomer) {
-			if m := o.links.moment(e); o.links.settings[m.setting].takesPart() {
+			if m := o.links.moment(e); e.counts() && o.links.settings[m.setting].takesPart() {
 				o.links.lines[e.customer] = append(o.links.lines[e.customer], m)
 			}
 		}
@@ -56,7 +59,7 @@ func (s *State) loadLedger() error {
 			}
 		}
 	}
-	return nil
+	return s.placeContests()
 }
 
 func sortLine[T any](line []T, compare func(a, b T) int) {
@@ -105,7 +108,7 @@ func (g *gaps) load(number uint64, e *entry, interactions map[uint64]heard) {
 		}
 	case factv1.Kind_KIND_ANSWER:
 		q, expects := g.asks(e.question)
-		if q == nil {
+		if q == nil || !e.counts() {
 			return
 		}
 		// What there is of the interaction, as far as answerContext and whose look at it.

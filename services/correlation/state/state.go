@@ -145,6 +145,7 @@ type Counts struct {
 	Stale       uint64 `json:"stale"`
 	Conflicts   uint64 `json:"conflicts"`
 	Uncounted   uint64 `json:"uncounted"` // values of measures that no map declares
+	Disputes    uint64 `json:"disputes"`  // facts that are or were contested
 	Cells       uint64 `json:"-"`         // blocks in memory
 }
 
@@ -161,6 +162,7 @@ type org struct {
 	links       *links // nil where nothing follows customers
 	gaps        *gaps  // nil where no answer is compared with others
 	felt        map[uint32]felt
+	contests    *contests // nil where nothing was ever contested
 }
 
 type touchpoint struct {

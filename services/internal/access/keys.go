@@ -86,6 +86,8 @@ func roleOf(r adminv1.KeyRole) accessv1.Role {
 		return accessv1.Role_ROLE_DIRECTORY
 	case adminv1.KeyRole_KEY_ROLE_AGENT:
 		return accessv1.Role_ROLE_AGENT
+	case adminv1.KeyRole_KEY_ROLE_OWNER:
+		return accessv1.Role_ROLE_OWNER
 	case adminv1.KeyRole_KEY_ROLE_ADMIN:
 		return accessv1.Role_ROLE_ADMIN
 	default:
@@ -112,7 +114,7 @@ func (k *Keys) Create(ctx context.Context, role adminv1.KeyRole, organisation, s
 // issue makes a key that opens nothing before it is stored.
 func (k *Keys) issue(role adminv1.KeyRole, organisation, source string) (*adminv1.Key, string, error) {
 	if roleOf(role) == accessv1.Role_ROLE_UNSPECIFIED {
-		return nil, "", fault.Field("role", "it is none", "give reader, source, test, directory, agent or admin")
+		return nil, "", fault.Field("role", "it is none", "give reader, owner, source, test, directory, agent or admin")
 	}
 	if role != adminv1.KeyRole_KEY_ROLE_ADMIN && organisation == "" {
 		organisation = defaultOrganisation

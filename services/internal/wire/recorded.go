@@ -37,9 +37,10 @@ type Recorded struct {
 	N          uint64
 	Customer   []byte
 	Contact    []byte
-	Agent      []byte // keyed hash; empty where unknown or not kept
-	Response   []byte // of an answer
-	Raw        []byte // the RecordedFact's bytes
+	Agent      []byte           // keyed hash; empty where unknown or not kept
+	Response   []byte           // of an answer
+	Dispute    *RecordedDispute // nil but for the content of a dispute
+	Raw        []byte           // the RecordedFact's bytes
 }
 
 // RecordedMetric is one metric value in its resolution.
@@ -153,7 +154,7 @@ func (r *Recorded) scan(b []byte) error {
 			r.History = n != 0
 		case 8<<3 | 2:
 			err = text(&r.ImportID, v, "import_id")
-		case 9<<3 | 2, 10<<3 | 2, 11<<3 | 2:
+		case 9<<3 | 2, 10<<3 | 2, 11<<3 | 2, 14<<3 | 2:
 			if r.Content {
 				return fmt.Errorf("two contents: %w", ErrMalformed)
 			}
@@ -172,6 +173,9 @@ func (r *Recorded) scan(b []byte) error {
 }
 
 func (r *Recorded) content(kind int, b []byte) error {
+	if kind == 14 {
+		r.Dispute = new(RecordedDispute) // disputes are few
+	}
 	for len(b) > 0 {
 		num, typ, v, n, rest, err := field(b)
 		if err != nil {
@@ -186,6 +190,8 @@ func (r *Recorded) content(kind int, b []byte) error {
 			err = r.answer(key, v, n)
 		case 11:
 			err = r.observation(key, v, n)
+		case 14:
+			err = r.Dispute.field(key, v, n)
 		}
 		if err != nil {
 			return err

@@ -277,6 +277,8 @@ func (s *scratch) retraction() refusal {
 		return s.reference("retraction.interaction")
 	case factv1.Kind_KIND_UNSPECIFIED:
 		return missing("retraction.kind", "Say which kind of fact is taken back: KIND_INTERACTION, KIND_ANSWER or KIND_OBSERVATION.")
+	case factv1.Kind_KIND_DISPUTE:
+		return invalid("retraction.kind", "A dispute is not published and not taken back: DisputeService writes it.", "Contest the fact with ContestFact, or settle its dispute with RuleDispute.")
 	default:
 		return invalid("retraction.kind", "There is no such kind.", "Send KIND_INTERACTION, KIND_ANSWER or KIND_OBSERVATION.")
 	}

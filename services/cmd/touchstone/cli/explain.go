@@ -42,7 +42,7 @@ func (s *session) explain(ctx context.Context, e *scorev1.ExplainScoreResponse, 
 	line("cases", thousands(fmt.Sprint(sc.GetN())))
 	line("time", bounds(sc, shortTime(sc.GetFrom(), zone), shortTime(sc.GetTo(), zone)))
 	line("as of", shortTime(sc.GetAsOf(), zone)+fmt.Sprintf(", position %d, map version %d", sc.GetPosition(), sc.GetMapVersion()))
-	line("marks", simulated(sc))
+	line("marks", marks(sc))
 	cells := e.GetCells()
 	if !every && len(cells) > fewCells {
 		cells = cells[:fewCells]

@@ -16,15 +16,16 @@ func keysCommand(o *options) *cobra.Command {
 	c := &cobra.Command{Use: "keys", Short: "Create, list and revoke keys"}
 	var source, agent string
 	var leads []string
-	roles := map[string]adminv1.KeyRole{"reader": adminv1.KeyRole_KEY_ROLE_READER, "source": adminv1.KeyRole_KEY_ROLE_SOURCE, "admin": adminv1.KeyRole_KEY_ROLE_ADMIN, "directory": adminv1.KeyRole_KEY_ROLE_DIRECTORY, "test": adminv1.KeyRole_KEY_ROLE_TEST, "agent": adminv1.KeyRole_KEY_ROLE_AGENT}
+	roles := map[string]adminv1.KeyRole{"reader": adminv1.KeyRole_KEY_ROLE_READER, "source": adminv1.KeyRole_KEY_ROLE_SOURCE, "admin": adminv1.KeyRole_KEY_ROLE_ADMIN, "directory": adminv1.KeyRole_KEY_ROLE_DIRECTORY, "owner": adminv1.KeyRole_KEY_ROLE_OWNER, "test": adminv1.KeyRole_KEY_ROLE_TEST, "agent": adminv1.KeyRole_KEY_ROLE_AGENT}
 	create := &cobra.Command{
 		Use:   "create ROLE",
-		Short: "Create a key: reader, source, test, directory, agent or admin",
+		Short: "Create a key: reader, owner, source, test, directory, agent or admin",
 		Long: `Create a key and print it once: only its hash is kept. A reader reads one organisation; a source publishes as one source of
 one organisation; a test publishes like a source, and what it sends is checked, answered and traced as from any other, and
-then dropped: it is counted nowhere, though answered as recorded. A directory reads, and knows who holds which role; an agent
-reads, and reads the scores of the agent that it is or of what was handled in the teams that its holder leads, where the map
-keeps them; an admin does everything but that, in one organisation with -o, else in all.`,
+then dropped: it is counted nowhere, though answered as recorded. An owner reads, contests facts and rules on what others
+contested: give each person a key of their own. A directory reads, and knows who holds which role; an agent reads, and reads the
+scores of the agent that it is or of what was handled in the teams that its holder leads, where the map keeps them; an admin does
+everything but that, in one organisation with -o, else in all.`,
 		Example: `  touchstone keys create source --source genesys -o telecom
   touchstone keys create agent --leads north,south -o telecom`,
 		Args: cobra.ExactArgs(1),
@@ -32,7 +33,7 @@ keeps them; an admin does everything but that, in one organisation with -o, else
 	create.RunE = o.rpc(func(ctx context.Context, s *session, args []string) error {
 		role, ok := roles[args[0]]
 		if !ok {
-			return failed("a role is reader, source, test, directory, agent or admin, not %q", args[0])
+			return failed("a role is reader, owner, source, test, directory, agent or admin, not %q", args[0])
 		}
 		if (args[0] == "source" || args[0] == "test") && source == "" {
 			return failed("a %s key needs --source, the id it publishes as", args[0])
