@@ -24,8 +24,7 @@ type Shrunken struct {
 
 // Shrink draws estimates towards their common mean by empirical Bayes (Efron and Morris, JASA 70 (1975) 311–319): with the
 // variance τ² between them, each keeps the weight B = τ² ÷ (τ² + SE²) of its own and takes the rest from the mean, in which
-// each weighs 1 ÷ (τ² + SE²). τ² is DerSimonian and Laird's (Controlled Clinical Trials 7 (1986) 177–188), 0 where they
-// differ no more than by chance. The variance of the value is B·SE² + (1 − B)²·Var(mean), the posterior's with that of the
+// each weighs 1 ÷ (τ² + SE²). τ² is DerSimonian and Laird's, 0 where they differ no more than by chance. The variance of the value is B·SE² + (1 − B)²·Var(mean), the posterior's with that of the
 // mean added (Morris, JASA 78 (1983) 47–55); that τ² is estimated as well is left out.
 //
 // An estimate whose cases are all the same has the standard error 0, which says more than so few cases know: it gets that of
@@ -35,18 +34,18 @@ func Shrink(of []Estimate) (mean float64, out []Shrunken) {
 		return 0, nil
 	}
 	squares := within(of)
-	between := dersimonianLaird(of, squares)
+	tau := between(of, squares) // τ²
 	var sum, weights float64
 	for i, e := range of {
-		w := weight(between + squares[i])
+		w := weight(tau + squares[i])
 		sum += w * e.Value
 		weights += w
 	}
 	mean = sum / weights
 	for i, e := range of {
 		own := 1.0
-		if len(of) > 1 && between+squares[i] > 0 {
-			own = between / (between + squares[i])
+		if len(of) > 1 && tau+squares[i] > 0 {
+			own = tau / (tau + squares[i])
 		}
 		s := Shrunken{Value: own*e.Value + (1-own)*mean, Weight: own}
 		half := z95 * math.Sqrt(own*squares[i]+(1-own)*(1-own)/weights)
@@ -81,27 +80,33 @@ func weight(variance float64) float64 {
 	return 1 / variance
 }
 
-// dersimonianLaird estimates the variance between estimates from their squared standard errors.
-func dersimonianLaird(of []Estimate, squares []float64) float64 {
+// between estimates the variance between estimates from their squared standard errors. Where those are 0, which all are then,
+// estimates differ by nothing but themselves.
+func between(of []Estimate, squares []float64) float64 {
 	if len(of) < 2 {
 		return 0
 	}
-	// Q and Σw − Σw² ÷ Σw, both as sums over pairs: no digit cancels where one of them is far more certain than the others.
-	var weights, q, spread float64
+	values := make([]float64, len(of))
 	for i, e := range of {
-		w := weight(squares[i])
-		weights += w
+		values[i] = e.Value
+	}
+	if squares[0] == 0 {
+		return variation(values)
+	}
+	x, _ := heterogeneity(values, squares)
+	return x
+}
+
+// variation is the variance of values about their mean.
+func variation(values []float64) float64 {
+	sum := 0.0
+	for i, v := range values {
 		for j := range i {
-			pair := w * weight(squares[j])
-			spread += 2 * pair
-			q += pair * (e.Value - of[j].Value) * (e.Value - of[j].Value)
+			sum += (v - values[j]) * (v - values[j])
 		}
 	}
-	expected := float64(len(of) - 1)
-	if squares[0] == 0 { // then all are, and they differ by nothing but themselves
-		expected = 0
-	}
-	return max(0, (q/weights-expected)/(spread/weights))
+	n := float64(len(values))
+	return sum / n / (n - 1)
 }
 
 // OfAgents reports whether the score is shown of single agents: a mean or a share, whose standard error is known.

@@ -35,8 +35,8 @@ const (
 	unruled     = factv1.Ruling_RULING_UNSPECIFIED
 )
 
-// said is a score with what disputes do to it: value, open, ruled out, value with all, value with none; "-" where unset.
-func said(s *scorev1.Score) string {
+// inWords is a score with what disputes do to it: value, open, ruled out, value with all, value with none; "-" where unset.
+func inWords(s *scorev1.Score) string {
 	num := func(v *float64) string {
 		if v == nil {
 			return "-"
@@ -65,7 +65,7 @@ func TestBothValuesByHand(t *testing.T) {
 	}
 	k.fold(facts...)
 	touch, south, shop := &scorev1.Scope{Touchpoint: "call"}, &scorev1.Scope{Team: "south"}, &scorev1.Scope{Touchpoint: "shop"}
-	if got := said(k.get("wait.mean", touch, hour)); got != "30" {
+	if got := inWords(k.get("wait.mean", touch, hour)); got != "30" {
 		t.Errorf("before: %s", got)
 	}
 	k.fold(disputed(facts[1], 1, unruled), disputed(facts[2], 1, unruled), disputed(facts[2], 2, ruledOut), disputed(facts[5], 2, ruledOut))
@@ -87,7 +87,7 @@ func TestBothValuesByHand(t *testing.T) {
 		{"recommend.nps", nil, "100 0 1 0 100"},
 	}
 	for _, c := range want {
-		if got := said(k.get(c.id, c.scope, hour)); got != c.said {
+		if got := inWords(k.get(c.id, c.scope, hour)); got != c.said {
 			t.Errorf("%s %v: %s, want %s", c.id, c.scope, got, c.said)
 		}
 	}
@@ -109,12 +109,12 @@ func TestBothValuesByHand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, c := range want {
-		if got := said(batch.GetScores()[i]); got != c.said {
+		if got := inWords(batch.GetScores()[i]); got != c.said {
 			t.Errorf("batch %s %v: %s, want %s", c.id, c.scope, got, c.said)
 		}
 	}
 	list, err := k.svc.ListScores(ctx, &scorev1.ListScoresRequest{Filter: &scorev1.Filter{Window: hour, Scores: []string{"wait.mean"}}})
-	if err != nil || len(list.GetScores()) != 3 || said(list.GetScores()[0]) != "20 1 1 30 20" || said(list.GetScores()[1]) != "15 1 1 30 10" {
+	if err != nil || len(list.GetScores()) != 3 || inWords(list.GetScores()[0]) != "20 1 1 30 20" || inWords(list.GetScores()[1]) != "15 1 1 30 10" {
 		t.Errorf("list: %v, %v", list, err)
 	}
 	series, err := k.svc.GetSeries(ctx, &scorev1.GetSeriesRequest{Ref: ref("wait.mean", touch), Step: scorev1.Step_STEP_QUARTER_HOUR})
@@ -124,7 +124,7 @@ func TestBothValuesByHand(t *testing.T) {
 	var steps []string
 	for _, s := range series.GetScores() {
 		if s.GetN() > 0 {
-			steps = append(steps, said(s))
+			steps = append(steps, inWords(s))
 		}
 	}
 	if !slices.Equal(steps, []string{"15 1 1 30 10"}) {
@@ -140,13 +140,13 @@ func TestBothValuesByHand(t *testing.T) {
 			told = append(told, q.GetName()+" = "+q.GetValue())
 		}
 	}
-	if said(why.GetScore()) != "15 1 1 30 10" || strings.Join(told, "; ") != "contested = 1; ruled out = 1; value with all of them counted = 30; value with all of them left out = 10" {
-		t.Errorf("explain: %s, %q", said(why.GetScore()), told)
+	if inWords(why.GetScore()) != "15 1 1 30 10" || strings.Join(told, "; ") != "contested = 1; ruled out = 1; value with all of them counted = 30; value with all of them left out = 10" {
+		t.Errorf("explain: %s, %q", inWords(why.GetScore()), told)
 	}
 
 	// Ruled to count, it is no longer contested; taken back, a fact is nothing that could count.
 	k.fold(disputed(facts[1], 2, ruledCounts), sealed("3", 1, factv1.Kind_KIND_INTERACTION))
-	if got := said(k.get("wait.mean", touch, hour)); got != "15" {
+	if got := inWords(k.get("wait.mean", touch, hour)); got != "15" {
 		t.Errorf("settled: %s", got)
 	}
 }
@@ -230,7 +230,7 @@ func TestWatchTellsDisputes(t *testing.T) {
 	next := func(want string) {
 		t.Helper()
 		r := w.next()
-		if len(r.GetChanges()) != 1 || said(r.GetChanges()[0].GetScore()) != want {
+		if len(r.GetChanges()) != 1 || inWords(r.GetChanges()[0].GetScore()) != want {
 			t.Fatalf("%v, want %s", r, want)
 		}
 	}
@@ -253,7 +253,7 @@ func TestDisputesOfOthers(t *testing.T) {
 	k.foldInto("other", proto.CloneOf(f))
 	k.fold(disputed(f, 2, ruledOut))
 	resp, err := k.svc.GetScore(context.Background(), &scorev1.GetScoreRequest{Ref: &scorev1.ScoreRef{Organisation: "other", Score: "wait.mean", Window: hour}})
-	if err != nil || said(resp.GetScore()) != "10" {
+	if err != nil || inWords(resp.GetScore()) != "10" {
 		t.Errorf("%v, %v", resp, err)
 	}
 }

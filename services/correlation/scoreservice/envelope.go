@@ -16,6 +16,9 @@ func (t *Target) Score(s *cell.Sample, span state.Span, at Moment) *scorev1.Scor
 }
 
 func (t *Target) publish(r score.Result, x *taken, span state.Span, at Moment) *scorev1.Score {
+	if x.span != nil {
+		span = *x.span
+	}
 	p := &scorev1.Score{
 		Ref: t.Ref, Value: r.Value, N: r.N, StandardError: r.SE, Unit: t.Definition.Unit, Suppressed: r.Suppressed,
 		AsOf: timestamppb.New(at.Now), To: timestamppb.New(span.To), Position: at.Position, MapVersion: t.Map.Version,

@@ -45,6 +45,9 @@ func (s *Service) ExplainScore(ctx context.Context, req *scorev1.ExplainScoreReq
 	if least := t.Definition.Minimum; least > 1 {
 		out.Definition += fmt.Sprintf(" It is shown with %d answers or more; its cells, which hold fewer, are not listed.", least)
 	}
+	if t.Definition.Employees {
+		out.Definition += " Its time is the whole steps of that many answers or more that end in the time asked for; today is in none of them."
+	}
 	for _, q := range why.Quantities {
 		out.Quantities = append(out.Quantities, &scorev1.Quantity{Name: q.Name, Value: q.Value})
 	}
@@ -67,6 +70,7 @@ func (s *Service) ExplainScore(ctx context.Context, req *scorev1.ExplainScoreReq
 		if t.Ref.GetScope().GetTeam() != "" {
 			x.Team = c.value
 		}
+		x.Score = c.part
 		out.Cells = append(out.Cells, x)
 	}
 	out.MoreCells = int64(max(0, len(cells)-maxCells))
@@ -113,7 +117,11 @@ func (t *Target) cells(v *view, span state.Span) []counted {
 				continue
 			}
 			seen[d.Measure] = true
+			before := len(out)
 			list(slices.Index(c.Measures(), d.Measure), place.cells, d.Measure, d.OfInteractions)
+			for k := range out[before:] {
+				out[before+k].part = d.ID
+			}
 		}
 	}
 	return out
@@ -121,7 +129,8 @@ func (t *Target) cells(v *view, span state.Span) []counted {
 
 // counted is what one cell adds to a score.
 type counted struct {
-	order                      int // of its measure
+	order                      int    // of its measure
+	part                       string // score of a composite
 	touchpoint, value, outcome string
 	tier                       state.Tier
 	from                       time.Time

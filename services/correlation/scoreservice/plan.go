@@ -46,7 +46,7 @@ func (r *Reader) plan(ctx context.Context, f *scorev1.Filter) (*plan, error) {
 			return nil, err
 		}
 		if !strings.HasSuffix(pattern, "*") {
-			if err := fits(found[0], scope{}, p.window, "filter"); err != nil {
+			if err := fits(found[0], p.window, "filter"); err != nil {
 				return nil, err
 			}
 		}
@@ -60,7 +60,7 @@ func (r *Reader) plan(ctx context.Context, f *scorev1.Filter) (*plan, error) {
 		}
 	}
 	// Of many scores those that are not shown for the window are left out.
-	p.definitions = slices.DeleteFunc(p.definitions, func(def *score.Definition) bool { return fits(def, scope{}, p.window, "") != nil })
+	p.definitions = slices.DeleteFunc(p.definitions, func(def *score.Definition) bool { return fits(def, p.window, "") != nil })
 	slices.SortFunc(p.definitions, func(a, b *score.Definition) int { return cmp.Compare(a.Order, b.Order) })
 	p.definitions = slices.Compact(p.definitions)
 	return p, nil
@@ -137,7 +137,7 @@ func (p *plan) wants(sc state.Scope) bool {
 // applies reports whether a definition's measure belongs to a touchpoint of a scope.
 func (p *plan) applies(def *score.Definition, sc scope) bool {
 	switch {
-	case def.Employees && !undivided(sc):
+	case def.Employees && !p.divides(def, sc):
 		return false
 	case def.Composite != nil && def.Composite.Pooled:
 		return slices.ContainsFunc(p.s.touchpoints[sc.level][sc.id], p.s.asksAll)

@@ -1,6 +1,7 @@
 package scoreservice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -64,7 +65,7 @@ func (d declared) target(ref *scorev1.ScoreRef, field string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fits(def, name, w, field); err != nil {
+	if err := cmp.Or(fits(def, w, field), d.divided(def, name, field)); err != nil {
 		return nil, err
 	}
 	return d.newTarget(def, name, w, ref.GetFrom(), ref.GetTo(), field), nil

@@ -14,7 +14,8 @@ import (
 type taken struct {
 	sample *cell.Sample     // nil for composites
 	parts  [][]*cell.Sample // of composites: by place and part; nil where a part does not belong
-	census *census          // of scores of employees
+	held   *score.Result    // why a score of employees is not shown
+	span   *state.Span      // of scores of employees: what is shown
 	// disputes is nil where no case is contested.
 	disputes *contested
 }
@@ -40,11 +41,11 @@ func (r *Reader) bag(v *view) *bag {
 
 // take adds up what a target needs.
 func (b *bag) take(t *Target, span state.Span) *taken {
+	if t.Definition.Employees {
+		return b.employees(t, span)
+	}
 	if t.Definition.Composite == nil {
 		x := &taken{sample: b.sample(t, t.name(), t.Scope, t.Definition.Needs(), span)}
-		if t.Definition.Employees {
-			x.census = takeCensus(b.v, t, span)
-		}
 		x.disputes = contests(b.v, t, x.sample, t.Definition.Needs(), span)
 		return x
 	}
@@ -104,10 +105,10 @@ func (t *Target) result(x *taken, span state.Span) score.Result {
 	switch {
 	case t.Definition.Composite != nil:
 		return t.Definition.Composite.Compute(t.results(x.parts))
-	case t.Definition.Employees && x.census != nil:
-		if r, withheld := t.withheld(x.census, span); withheld {
-			return r
-		}
+	case x.held != nil:
+		return *x.held
+	case t.Definition.Employees && x.span == nil:
+		return score.Withheld(t.Definition.Minimum) // sampled past its gate
 	}
 	return t.Definition.Compute(x.sample)
 }

@@ -17,7 +17,7 @@ import (
 func Commands() []*cobra.Command {
 	build := []func(*options) *cobra.Command{
 		checkCommand, applyCommand, mapCommand, coverageCommand, importCommand, retractCommand,
-		scoresCommand, watchCommand, seriesCommand, explainCommand, eventCommand,
+		scoresCommand, watchCommand, seriesCommand, spreadCommand, explainCommand, eventCommand,
 		statusCommand, verifyCommand, rebuildCommand, parkedCommand, refusedCommand,
 		formatsCommand, rehearseCommand, tailCommand,
 		aboutCommand, forgetCommand, directoryCommand,

@@ -50,9 +50,9 @@ func (s *session) explain(ctx context.Context, e *scorev1.ExplainScoreResponse, 
 	if _, err := fmt.Fprint(s.out, b.String()); err != nil {
 		return err
 	}
-	t := &sheet{head: []string{"  cell from", "tier", "touchpoint", "team", "outcome", "n", "sum", "sum of squares"}}
+	t := &sheet{head: []string{"  cell from", "tier", "score", "touchpoint", "team", "outcome", "n", "sum", "sum of squares"}}
 	for _, c := range cells {
-		t.add(word("  "+shortTime(c.GetFrom(), zone)), word(c.GetTier()), word(c.GetTouchpoint()), word(c.GetTeam()), word(c.GetOutcome()), count(c.GetN()),
+		t.add(word("  "+shortTime(c.GetFrom(), zone)), word(c.GetTier()), word(c.GetScore()), word(c.GetTouchpoint()), word(c.GetTeam()), word(c.GetOutcome()), count(c.GetN()),
 			number(thousands(c.GetSum()), c.GetSum()), number(thousands(c.GetSumSquares()), c.GetSumSquares()))
 	}
 	if err := t.write(s.out); err != nil {
@@ -69,7 +69,7 @@ func (s *session) explain(ctx context.Context, e *scorev1.ExplainScoreResponse, 
 }
 
 func explainSheet(all []proto.Message) *sheet {
-	t := &sheet{head: []string{"score", "scope", "touchpoint", "team", "outcome", "from", "tier", "n", "sum", "sum squares"}}
+	t := &sheet{head: []string{"score", "scope", "touchpoint", "team", "outcome", "from", "tier", "n", "sum", "sum squares", "part"}}
 	for _, m := range all {
 		e, ok := m.(*scorev1.ExplainScoreResponse)
 		if !ok {
@@ -78,7 +78,7 @@ func explainSheet(all []proto.Message) *sheet {
 		for _, c := range e.GetCells() {
 			ref := e.GetScore().GetRef()
 			t.add(word(ref.GetScore()), word(scope(ref.GetScope())), word(c.GetTouchpoint()), word(c.GetTeam()), word(c.GetOutcome()), word(rawTime(c.GetFrom())),
-				word(c.GetTier()), count(c.GetN()), number("", c.GetSum()), number("", c.GetSumSquares()))
+				word(c.GetTier()), count(c.GetN()), number("", c.GetSum()), number("", c.GetSumSquares()), word(c.GetScore()))
 		}
 	}
 	return t

@@ -45,13 +45,18 @@ type fake struct {
 	asked    *scorev1.Filter
 	watch    []*scorev1.WatchScoresResponse
 	story    *scorev1.GetFactResponse
-	refused  []*ingestv1.RefusedFact
-	keys     []string // authorization of each unary request
-	backup   [][]byte
-	native   []*ingestv1.PublishNativeRequest
-	rehearse *ingestv1.RehearseNativeResponse
-	away     int // so many deliveries are answered as if Touchstone were away
-	restored []byte
+	seams    []*scorev1.SeriesSeam
+	spread   *scorev1.GetSpreadResponse
+	compared *scorev1.GetSpreadRequest
+
+	explained *scorev1.ExplainScoreResponse
+	refused   []*ingestv1.RefusedFact
+	keys      []string // authorization of each unary request
+	backup    [][]byte
+	native    []*ingestv1.PublishNativeRequest
+	rehearse  *ingestv1.RehearseNativeResponse
+	away      int // so many deliveries are answered as if Touchstone were away
+	restored  []byte
 }
 
 // run starts f and returns what a command line prints and fails with.
@@ -194,6 +199,9 @@ func (f *fake) GetScore(_ context.Context, req *scorev1.GetScoreRequest) (*score
 }
 
 func (f *fake) ExplainScore(_ context.Context, req *scorev1.ExplainScoreRequest) (*scorev1.ExplainScoreResponse, error) {
+	if f.explained != nil {
+		return f.explained, nil
+	}
 	st := status.New(codes.InvalidArgument, "invalid")
 	st, err := st.WithDetails(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
 		{Field: "ref.score", Description: req.GetRef().GetScore() + " is no score", LocalizedMessage: &errdetails.LocalizedMessage{Message: "choose one of touchstone scores"}},

@@ -420,7 +420,9 @@ const (
 	QuestionKind_QUESTION_KIND_RATING QuestionKind = 5
 	// Yes (1) or no (0).
 	QuestionKind_QUESTION_KIND_YES_NO QuestionKind = 6
-	// How likely an employee is to recommend the organisation as a place to work, exactly 0 to 10.
+	// How likely an employee is to recommend the organisation as a place to work, exactly 0 to 10. Answers are shown for whole
+	// days, in steps of the minimum or more, and divided one way: by place when asked at several touchpoints, else by the first
+	// of team, channel and attributes that is kept as a breakdown.
 	QuestionKind_QUESTION_KIND_ENPS QuestionKind = 7
 	// What the customer expected, on the scale of the question it is about.
 	QuestionKind_QUESTION_KIND_EXPECTATION QuestionKind = 8
