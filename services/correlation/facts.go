@@ -41,15 +41,11 @@ func (f *facts) ListFacts(ctx context.Context, req *scorev1.ListFactsRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	var sc state.Scope
-	var span state.Span
-	measure := ""
+	var of *scoreservice.Resolved
 	if ref := req.GetRef(); ref != nil {
-		r, err := f.reader.Resolve(m, ref, f.clock())
-		if err != nil {
+		if of, err = f.reader.Resolve(m, ref, f.clock()); err != nil {
 			return nil, err
 		}
-		sc, span, measure = r.Scope, r.Span, r.Definition.Measure
 	}
 	size := int(req.GetPageSize())
 	if size == 0 {
@@ -73,7 +69,7 @@ func (f *facts) ListFacts(ctx context.Context, req *scorev1.ListFactsRequest) (*
 				if x.Kind == factv1.Kind_KIND_DISPUTE { // ListDisputes tells them
 					return true
 				}
-				if req.GetRef() != nil && (!v.In(x, sc, span) || !x.Carries(measure)) {
+				if of != nil && !of.Counts(v, x) {
 					return true
 				}
 				hits = append(hits, x)
@@ -254,18 +250,10 @@ func (f *facts) effects(v *state.View, m *expmap.Map, x *state.Fact, now time.Ti
 			if err != nil {
 				return nil, err
 			}
-			if !x.Carries(r.Definition.Measure) {
+			if !r.Bears(x) {
 				continue
 			}
-			needs := r.Definition.Needs()
-			without, with := v.Without(x, r.Scope, needs.Measure, r.Span), v.Sample(r.Scope, needs, r.Span)
-			if x.Excluded {
-				with = v.With(with, []*state.Fact{x}, 1, r.Scope, needs, r.Span)
-			}
-			out = append(out, &scorev1.Effect{
-				Before: scoreservice.Build(v, r, without, now),
-				After:  scoreservice.Build(v, r, with, now),
-			})
+			out = append(out, r.Effect(v, x, now))
 		}
 	}
 	return out, nil

@@ -34,7 +34,7 @@ func Shrink(of []Estimate) (mean float64, out []Shrunken) {
 		return 0, nil
 	}
 	squares := within(of)
-	tau := between(of, squares) // τ²
+	tau := betweenAgents(of, squares) // τ²
 	var sum, weights float64
 	for i, e := range of {
 		w := weight(tau + squares[i])
@@ -80,9 +80,9 @@ func weight(variance float64) float64 {
 	return 1 / variance
 }
 
-// between estimates the variance between estimates from their squared standard errors. Where those are 0, which all are then,
+// betweenAgents estimates the variance between estimates from their squared standard errors. Where those are 0, which all are then,
 // estimates differ by nothing but themselves.
-func between(of []Estimate, squares []float64) float64 {
+func betweenAgents(of []Estimate, squares []float64) float64 {
 	if len(of) < 2 {
 		return 0
 	}

@@ -46,8 +46,8 @@ func (h *hub) compute(all []*series) {
 			}
 			sr.t = t
 		}
-		key := sampleKey{sr.key.organisation, sr.key.scope, "", cell.Needs{Measure: sr.t.Definition.Measure}, sr.key.window}
-		if sr.t.Definition.Composite != nil {
+		key := sampleKey{organisation: sr.key.organisation, scope: sr.key.scope, needs: cell.Needs{Measure: sr.t.Definition.Measure}, window: sr.key.window}
+		if sr.t.ownSample() {
 			key.of = sr.t.Definition.ID
 		}
 		groups[key] = append(groups[key], sr)
@@ -88,7 +88,7 @@ type scored struct {
 // stale reports whether a series must be computed again.
 func (h *hub) stale(sr *series, t *Target, span state.Span) (stale bool) {
 	h.r.view(t.Organisation(), func(v *view) {
-		is := seen{v.generation, v.Epoch(t.Scope), t.Map.Version, span.From, span.To}
+		is := t.seen(v, span)
 		stale = sr.seen != is || is.epoch == 0
 	})
 	return stale
@@ -108,7 +108,7 @@ func (h *hub) group(group []*series, now time.Time) []scored {
 		h.r.warm(t, span)
 	}
 	h.r.view(t.Organisation(), func(v *view) {
-		is = seen{v.generation, v.Epoch(t.Scope), t.Map.Version, span.From, span.To}
+		is = t.seen(v, span)
 		for _, sr := range group {
 			if sr.seen != is || is.epoch == 0 {
 				stale = append(stale, sr)
@@ -117,7 +117,7 @@ func (h *hub) group(group []*series, now time.Time) []scored {
 		}
 		if len(stale) > 0 {
 			at = v.moment(now)
-			if t.Definition.Composite != nil {
+			if t.ownSample() {
 				x = h.r.bag(v).take(t, span)
 			} else {
 				x = &taken{sample: h.r.sample(v, t, t.name(), t.Scope, needs, span)}

@@ -45,7 +45,13 @@ func contests(v *view, t *Target, s *cell.Sample, needs cell.Needs, span state.S
 	case len(c.open)+len(c.excluded) == 0 && !failed:
 		return nil
 	case s != nil:
-		c.with, c.without = v.With(s, c.excluded, 1, t.Scope, needs, span), v.With(s, c.open, -1, t.Scope, needs, span)
+		all := append([]*cell.Sample{s}, s.Beside...)
+		moved := func(facts []*state.Fact, k int64) *cell.Sample {
+			return t.each(span, func(i int, needs cell.Needs, span state.Span) *cell.Sample {
+				return v.With(all[i], facts, k, t.Scope, needs, span)
+			})
+		}
+		c.with, c.without = moved(c.excluded, 1), moved(c.open, -1)
 		if failed {
 			c.with.Damaged, c.without.Damaged = true, true
 		}
@@ -55,6 +61,9 @@ func contests(v *view, t *Target, s *cell.Sample, needs cell.Needs, span state.S
 
 // isCase reports whether a fact is among the cases of a score.
 func isCase(d *score.Definition, f *state.Fact) bool {
+	if d.Beside != nil || d.Outcomes != nil {
+		return carries(d, f)
+	}
 	return f.Carries(d.Measure) || d.OfInteractions && f.Kind == factv1.Kind_KIND_INTERACTION
 }
 

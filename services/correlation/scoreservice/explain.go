@@ -13,6 +13,7 @@ import (
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+	"github.com/touchstone-cx/touchstone/services/correlation/score"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 )
 
@@ -94,8 +95,15 @@ func shares(cells []counted) []*scorev1.Quantity {
 // with a minimum only are not told.
 func (t *Target) cells(v *view, span state.Span) []counted {
 	var out []counted
-	list := func(order int, sc state.Scope, measure string, interactions bool) {
-		v.Cells(sc, measure, span, func(touchpoint, value, outcome string, tier state.Tier, from time.Time, m *cell.Moments, offered int64) {
+	list := func(order int, sc state.Scope, d *score.Definition, measure string, interactions bool) {
+		within := span
+		if d.Decides > 0 && measure != d.Measure {
+			within = t.decided(span, d.Decides, span.AsOf)
+		}
+		v.Cells(sc, measure, within, func(touchpoint, value, outcome string, tier state.Tier, from time.Time, m *cell.Moments, offered int64) {
+			if d.Outcomes != nil && !slices.Contains(d.Outcomes, outcome) {
+				return
+			}
 			if c, ok := count(m, offered, interactions); ok {
 				c.order, c.touchpoint, c.value, c.outcome, c.tier, c.from = order, touchpoint, value, outcome, tier, from
 				out = append(out, c)
@@ -105,7 +113,9 @@ func (t *Target) cells(v *view, span state.Span) []counted {
 	c := t.Definition.Composite
 	if c == nil {
 		if t.Definition.Minimum <= 1 {
-			list(0, t.Scope, t.Definition.Measure, t.Definition.OfInteractions)
+			for i, measure := range t.Definition.Measures() {
+				list(i, t.Scope, t.Definition, measure, t.Definition.OfInteractions && i == 0)
+			}
 		}
 		return out
 	}
@@ -113,14 +123,19 @@ func (t *Target) cells(v *view, span state.Span) []counted {
 		seen := map[string]bool{}
 		for i, part := range c.Parts {
 			d := part.Score
-			if place.needs[i] == nil || seen[d.Measure] || d.Minimum > 1 {
+			if place.needs[i] == nil || d.Minimum > 1 {
 				continue
 			}
-			seen[d.Measure] = true
-			before := len(out)
-			list(slices.Index(c.Measures(), d.Measure), place.cells, d.Measure, d.OfInteractions)
-			for k := range out[before:] {
-				out[before+k].part = d.ID
+			for k, measure := range d.Measures() {
+				if seen[measure] {
+					continue
+				}
+				seen[measure] = true
+				before := len(out)
+				list(slices.Index(c.Measures(), measure), place.cells, d, measure, d.OfInteractions && k == 0)
+				for j := range out[before:] {
+					out[before+j].part = d.ID
+				}
 			}
 		}
 	}

@@ -155,17 +155,24 @@ func (p *plan) applies(def *score.Definition, sc scope) bool {
 
 // measured reports whether what a score is of is measured, or asked about, at a touchpoint.
 func (d declared) measured(def *score.Definition, t *expmap.Touchpoint) bool {
-	if q := d.m.Questions[def.Measure]; q != nil {
+	if def.Of == nil {
+		return d.has(def.Measure, t)
+	}
+	return !slices.ContainsFunc(def.Of, func(id string) bool { return !d.has(id, t) })
+}
+
+func (d declared) has(measure string, t *expmap.Touchpoint) bool {
+	if q := d.m.Questions[measure]; q != nil {
 		_, asked := q.Touchpoints[t.ID]
 		return asked
 	}
-	if l := d.m.LinkedOf(def.Measure); l != nil {
+	if l := d.m.LinkedOf(measure); l != nil {
 		return l.CountsAt(t.ID)
 	}
-	if def.Measure == "" || !d.s.metrics[def.Measure] {
+	if measure == "" || !d.s.metrics[measure] {
 		return true
 	}
-	_, measured := t.Metrics[def.Measure]
+	_, measured := t.Metrics[measure]
 	return t.Metrics == nil || measured
 }
 

@@ -97,7 +97,7 @@ func (r *Reader) begin(t *Target, span state.Span) (first time.Time) {
 // oldest returns the start of a target's oldest cell in a span; the zero time when it has none.
 func (r *Reader) oldest(t *Target, span state.Span) time.Time {
 	var first time.Time
-	measures, any := []string{t.Definition.Measure}, t.Definition.OfInteractions
+	measures, any := t.Definition.Measures(), t.Definition.OfInteractions
 	if c := t.Definition.Composite; c != nil {
 		measures = c.Measures()
 		any = slices.ContainsFunc(c.Parts, func(p score.Part) bool { return p.Score.OfInteractions })

@@ -76,6 +76,8 @@ func kindOf(k mapv1.QuestionKind) score.Kind {
 		return score.Emotion
 	case mapv1.QuestionKind_QUESTION_KIND_CHOICE:
 		return score.Choice
+	case mapv1.QuestionKind_QUESTION_KIND_PERCEIVED:
+		return score.Perceived
 	default:
 		return score.Rating
 	}

@@ -45,7 +45,7 @@ func (b *bag) take(t *Target, span state.Span) *taken {
 		return b.employees(t, span)
 	}
 	if t.Definition.Composite == nil {
-		x := &taken{sample: b.sample(t, t.name(), t.Scope, t.Definition.Needs(), span)}
+		x := &taken{sample: b.whole(t, t.Definition, t.name(), t.Scope, t.Definition.Needs(), span)}
 		x.disputes = contests(b.v, t, x.sample, t.Definition.Needs(), span)
 		return x
 	}
@@ -54,7 +54,7 @@ func (b *bag) take(t *Target, span state.Span) *taken {
 		x.parts[i] = make([]*cell.Sample, len(p.needs))
 		for k, n := range p.needs {
 			if n != nil {
-				x.parts[i][k] = b.sample(t, p.name, p.cells, *n, span)
+				x.parts[i][k] = b.whole(t, t.Definition.Composite.Parts[k].Score, p.name, p.cells, *n, span)
 			}
 		}
 	}
@@ -79,11 +79,16 @@ func (r *Reader) warm(t *Target, span state.Span) {
 }
 
 func (b *bag) sample(t *Target, name scope, cells state.Scope, needs cell.Needs, span state.Span) *cell.Sample {
+	return b.part(t, name, cells, needs, span, 0)
+}
+
+// part is sample of what is decided of a window, where that takes some time.
+func (b *bag) part(t *Target, name scope, cells state.Scope, needs cell.Needs, span state.Span, decides time.Duration) *cell.Sample {
 	key := bagKey{name, t.pooled(), needs, span.From, span.To}
 	s := b.sums[key]
 	if s == nil {
 		if b.remember {
-			s = b.r.sample(b.v, t, name, cells, needs, span)
+			s = b.r.part(b.v, t, name, cells, needs, span, decides)
 		} else {
 			s = b.v.Sample(cells, needs, span)
 		}
@@ -94,7 +99,7 @@ func (b *bag) sample(t *Target, name scope, cells state.Scope, needs cell.Needs,
 
 // pooled names what takes other cells than its scope's; empty for all others.
 func (t *Target) pooled() string {
-	if c := t.Definition.Composite; c != nil && c.Pooled {
+	if c := t.Definition.Composite; c != nil && c.Pooled || t.part {
 		return t.Definition.ID
 	}
 	return ""
@@ -103,6 +108,8 @@ func (t *Target) pooled() string {
 // result computes a target's score. It is the one way to a result: what must not be shown is withheld here.
 func (t *Target) result(x *taken, span state.Span) score.Result {
 	switch {
+	case x.damaged():
+		return score.Damaged()
 	case t.Definition.Composite != nil:
 		return t.Definition.Composite.Compute(t.results(x.parts))
 	case x.held != nil:
@@ -113,18 +120,27 @@ func (t *Target) result(x *taken, span state.Span) score.Result {
 	return t.Definition.Compute(x.sample)
 }
 
-func (x *taken) simulated() bool {
-	if x.sample != nil {
-		return x.sample.Simulated > 0
+func (x *taken) simulated() bool { return x.any(func(s *cell.Sample) bool { return s.Simulated > 0 }) }
+
+func (x *taken) damaged() bool { return x.any(func(s *cell.Sample) bool { return s.Damaged }) }
+
+// any reports whether something holds of any of the samples.
+func (x *taken) any(holds func(*cell.Sample) bool) bool {
+	if x.sample != nil && ofAny(x.sample, holds) {
+		return true
 	}
 	for _, at := range x.parts {
 		for _, s := range at {
-			if s != nil && s.Simulated > 0 {
+			if s != nil && ofAny(s, holds) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+func ofAny(s *cell.Sample, holds func(*cell.Sample) bool) bool {
+	return holds(s) || slices.ContainsFunc(s.Beside, holds)
 }
 
 // finish publishes a target's score of what was taken.

@@ -15,12 +15,12 @@ func Hours(from, to, now time.Time, zone *time.Location) (all Span, hours [24]Sp
 		return all, hours, fault.Field("window", "Hours of the day are compared by quarter-hours, which are kept for 35 days.", "Use 24h, 7d or 28d, or begin later.")
 	}
 	end = min(end, floorDiv(now.UnixMilli(), quarterMs)+1)
-	all = Span{From: bucketStart(QuarterHour, first, zone), To: bucketStart(QuarterHour, max(first, end), zone)}
+	all = Span{From: bucketStart(QuarterHour, first, zone), To: bucketStart(QuarterHour, max(first, end), zone), AsOf: now}
 	if first < end {
 		all.Pieces = []Piece{{QuarterHour, first, end}}
 	}
 	for h := range hours {
-		hours[h].From, hours[h].To = all.From, all.To
+		hours[h] = Span{From: all.From, To: all.To, AsOf: now}
 	}
 	for q := first; q < end; q++ {
 		of := &hours[bucketStart(QuarterHour, q, zone).In(zone).Hour()]

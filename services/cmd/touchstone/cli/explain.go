@@ -38,6 +38,8 @@ func (s *session) explain(ctx context.Context, e *scorev1.ExplainScoreResponse, 
 		line("survey part", part(c.Survey, c.GetSurveyCoverage(), c.GetSurveyN()))
 		line("process part", part(c.Process, c.GetProcessCoverage(), c.GetProcessN()))
 	}
+	line("gap", gap(sc))
+	line("pending", pending(sc))
 	line("goal", goal(sc))
 	line("cases", thousands(fmt.Sprint(sc.GetN())))
 	line("time", bounds(sc, shortTime(sc.GetFrom(), zone), shortTime(sc.GetTo(), zone)))

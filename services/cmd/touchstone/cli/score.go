@@ -169,7 +169,7 @@ func scoreSheet(scores []*scorev1.Score, zone *time.Location) *sheet {
 			word(goal(s)), hidden(float(wanted)), hidden(word(s.GetGoal().GetBy())), hidden(float(ahead(s))),
 			hidden(count(s.GetContested().GetOpen())), hidden(count(s.GetContested().GetExcluded())), hidden(float(withAll(s))), hidden(float(withoutAll(s))))
 	}
-	return t
+	return t.beside(scores)
 }
 
 func half(s *scorev1.Score, survey bool) *float64 {
