@@ -93,7 +93,7 @@ func (d *disputes) ContestFact(ctx context.Context, req *scorev1.ContestFactRequ
 	case err != nil:
 		return nil, err
 	case fact == nil:
-		return nil, noFact(req.GetId(), req.GetSource(), org)
+		return nil, noFact(req.GetId(), req.GetSource(), org, d.held(org, m))
 	case !fact.Content:
 		return nil, fault.New(fault.Precondition, "%s of source %s is retracted and counts nowhere: there is nothing to contest", req.GetId(), req.GetSource())
 	}

@@ -149,7 +149,7 @@ func (f *facts) GetFact(ctx context.Context, req *scorev1.GetFactRequest) (*scor
 		}
 	}
 	if len(resp.Stories) == 0 {
-		return nil, noFact(req.GetId(), req.GetSource(), org)
+		return nil, noFact(req.GetId(), req.GetSource(), org, f.held(org, m))
 	}
 	return resp, nil
 }
@@ -162,8 +162,18 @@ func aboutOf(ref *factv1.InteractionRef, own string) (source, id string) {
 	return own, ref.GetId()
 }
 
-func noFact(id, source, org string) error {
-	return fault.New(fault.NotFound, "no fact %s of source %s was recorded in %s; for an answer about an interaction, name that interaction too", id, source, org)
+// noFact says that a fact is not known; held adds that it may be no longer.
+func noFact(id, source, org, held string) error {
+	return fault.New(fault.NotFound, "no fact %s of source %s was recorded in %s%s; for an answer about an interaction, name that interaction too", id, source, org, held)
+}
+
+// held says before when an organisation's facts are no longer held; empty where all are.
+func (f *facts) held(org string, m *expmap.Map) string {
+	ms := f.live().Seals()[org]
+	if ms == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", or it happened before %s and is no longer held: what it counted stays in the scores", time.UnixMilli(ms).In(m.Zone).Format(time.DateOnly))
 }
 
 func (f *facts) story(ctx context.Context, read *streamReader, m *expmap.Map, org string, k factv1.Kind, source, id, aboutSource, aboutID string) (*scorev1.FactStory, error) {
@@ -212,6 +222,8 @@ func told(x *state.Fact, zone *time.Location) string {
 	switch {
 	case !x.Content:
 		return "retracted: it counts nowhere"
+	case x.Sealed:
+		return "belongs to what is sealed: what is counted there stays as it is"
 	case x.Waits:
 		return "waits for its interaction: it has no touchpoint and time of its own, so it counts nowhere until then"
 	}

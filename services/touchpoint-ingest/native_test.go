@@ -53,8 +53,18 @@ func (s *gateway) feeding(ctx context.Context, rules ...*mapv1.FeedRule) {
 		Source: "acd", Format: "asterisk-queue-log", Rules: rules,
 		Outcomes: []*mapv1.Renamed{{From: "abandoned", To: "given_up"}}, Metrics: []*mapv1.Renamed{{From: "talk", To: "talking"}},
 	}}
-	if _, _, err := maps.Apply(ctx, m, nil); err != nil {
+	version, _, err := maps.Apply(ctx, m, nil)
+	if err != nil {
 		s.t.Fatal(err)
+	}
+	for api := mapv1.NewMapServiceClient(s.conn); ; time.Sleep(5 * time.Millisecond) { // the gateway hears of it in a moment; reading needs no key
+		got, err := api.GetMap(soon(s.t), &mapv1.GetMapRequest{Organisation: "acme"})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if got.GetVersion().GetVersion() >= version {
+			return
+		}
 	}
 }
 

@@ -48,6 +48,9 @@ import (
 // customer is forgotten becomes a new fact once it ends; a text that came before can be read no more. A text that was sent
 // without a customer is nobody's, also where it is about a call of theirs, and stays.
 //
+// Facts that are sealed and were let go are only in sums any more, from which nobody can be told nor subtracted. A retraction is
+// remembered as long as facts are kept.
+//
 // Whoever sends a forgotten fact again records its text anew, by a new key, though it counts nowhere; and a backup from
 // before holds the facts without the retractions. After either, forget again.
 type persons struct {

@@ -57,7 +57,7 @@ const (
 	factExpiry    = 30 * time.Second
 )
 
-// readFacts reads an organisation's facts from a sequence of TS_FACT on to where it ends at the call, and returns where that
+// readFacts reads an organisation's facts from a sequence of TS_FACT on, or from its first where it was trimmed beyond, to where it ends at the call, and returns where that
 // is. A message is only scanned when wanted says so: most can be told by a search for a few bytes. What cannot be scanned
 // counts nowhere either, and is passed over.
 func (r *Recorder) readFacts(ctx context.Context, org string, from uint64, wanted func(sequence uint64, data []byte) bool, each func(sequence uint64, index int, r *wire.Recorded)) (last uint64, err error) {
@@ -68,7 +68,7 @@ func (r *Recorder) readFacts(ctx context.Context, org string, from uint64, wante
 	if err != nil {
 		return 0, unread(err)
 	}
-	last = s.CachedInfo().State.LastSeq
+	last, from = s.CachedInfo().State.LastSeq, max(from, s.CachedInfo().State.FirstSeq)
 	subject := "ts.fact." + org + ".*" // every partition
 	end, err := s.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {

@@ -40,6 +40,14 @@ func (s *State) Apply(m fold.Message) error {
 	s.position = m.Sequence
 	s.epoch++
 	o.epoch = s.epoch
+	if before, ok := wire.SealedBefore(m.Data); ok {
+		err := s.seal(o, before)
+		s.announce()
+		if err != nil {
+			return errors.Join(fold.ErrStore, err)
+		}
+		return s.failed
+	}
 	err = wire.ScanBatch(m.Data, func(i int, r *wire.Recorded) error {
 		err := s.fact(o, r, m.Sequence, uint32(i))
 		if err == nil && r.Kind == factv1.Kind_KIND_DISPUTE {
@@ -62,6 +70,12 @@ func (s *State) fact(o *org, r *wire.Recorded, position uint64, index uint32) er
 	}
 	next := &s.scratch.next
 	s.fill(o, next, r, hi, lo, position, index)
+	if o.sealed != 0 {
+		refused, err := s.refused(o, next, r, found, enc)
+		if err != nil || refused {
+			return err
+		}
+	}
 	if !found {
 		if next.kind == factv1.Kind_KIND_ANSWER && len(r.AboutID) > 0 {
 			if next.about, err = s.await(o, r); err != nil {
@@ -233,6 +247,9 @@ func (s *State) fill(o *org, e *entry, r *wire.Recorded, hi, lo, position uint64
 		attributes: e.attributes[:0], metrics: e.metrics[:0], answers: e.answers[:0], topics: e.topics[:0],
 	}
 	e.set(flagContent, r.Content)
+	if !r.Content || r.Kind == factv1.Kind_KIND_ANSWER && r.OccurredAt == 0 {
+		e.recorded = r.RecordedAt
+	}
 	e.set(flagHistory, r.History)
 	e.set(flagSimulated, string(r.Source) == SimulatedSource)
 	e.imported = s.symbols.of(r.ImportID)

@@ -170,7 +170,7 @@ func (s *State) place(o *org, c *contest) error {
 	if err := s.entry(c.fact, e); err != nil {
 		return err
 	}
-	if e.kind == factv1.Kind_KIND_ANSWER && e.about > 0 {
+	if e.kind == factv1.Kind_KIND_ANSWER && e.about > 0 && e.about != aboutSealed {
 		interaction = &s.scratch.about
 		if err := s.entry(e.about-1, interaction); err != nil {
 			return err

@@ -54,7 +54,7 @@ func (v *View) relinkInteraction(lines map[[16]byte][]moment, e *entry, k int8, 
 		} else if measure != l.of[c.metric].Base {
 			continue
 		}
-		if x < 0 {
+		if x < 0 || c.at.at < v.org.sealed {
 			continue
 		}
 		at := l.settings[c.at.setting].context
@@ -86,6 +86,9 @@ func (v *View) relinkAnswer(to retold, a, interaction *entry, k int8, measure st
 	to.lines[key], to.contexts[[2]uint64{a.hi, a.lo}] = line, own
 	for i := range changes {
 		c := &changes[i]
+		if c.of.at < v.org.sealed {
+			continue
+		}
 		at, turned := to.contexts[[2]uint64{c.of.hi, c.of.lo}]
 		if !turned {
 			at = g.contexts[c.of.context]

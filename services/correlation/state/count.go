@@ -17,7 +17,7 @@ func (s *State) count(o *org, e *entry, k int64) error {
 	case factv1.Kind_KIND_INTERACTION:
 		s.countInteraction(o, e, k)
 	case factv1.Kind_KIND_ANSWER:
-		if !e.counts() {
+		if !e.counts() || e.about == aboutSealed {
 			return nil
 		}
 		var interaction *entry
@@ -95,6 +95,12 @@ func answerContext(a, interaction *entry) (context, bool) {
 func (s *State) countAnswer(o *org, a, interaction *entry, k int64) {
 	c, ok := answerContext(a, interaction)
 	if !ok {
+		return
+	}
+	if c.at < o.sealed {
+		if k > 0 {
+			s.counts.Sealed++
+		}
 		return
 	}
 	s.amounts = s.amounts[:0]

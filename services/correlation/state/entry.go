@@ -20,6 +20,7 @@ type entry struct {
 	firstIdx uint32
 	org      uint32
 	imported uint32 // symbol of the import id
+	recorded int64  // ms; only of what has no time of its own: a retraction, an answer that its interaction gives a time
 
 	at                                 int64 // ms: occurred_at, about_time (0 = none), period_start
 	touchpoint, channel, team, outcome uint32
@@ -95,6 +96,9 @@ func (e *entry) append(b []byte) []byte {
 		b = binary.AppendUvarint(b, e.about)
 	}
 	if !e.has(flagContent) {
+		if !e.has(flagAwaited) {
+			b = binary.AppendVarint(b, e.recorded)
+		}
 		return b
 	}
 	b = binary.AppendVarint(b, e.at)
@@ -126,6 +130,9 @@ func (e *entry) append(b []byte) []byte {
 		b = binary.AppendVarint(b, e.value)
 		if e.has(flagCustomer) {
 			b = e.appendWho(b)
+		}
+		if e.at == 0 {
+			b = binary.AppendVarint(b, e.recorded)
 		}
 	case factv1.Kind_KIND_OBSERVATION:
 		b = binary.AppendUvarint(b, uint64(e.metric))
@@ -193,6 +200,9 @@ func (e *entry) decode(b []byte) error {
 		case factv1.Kind_KIND_DISPUTE:
 			e.value = r.int()
 		}
+	}
+	if len(r.b) > 0 && r.err == nil && (!e.has(flagContent) || e.kind == factv1.Kind_KIND_ANSWER && e.at == 0) {
+		e.recorded = r.int()
 	}
 	if r.err != nil || len(r.b) > 0 {
 		return errEntry

@@ -27,6 +27,7 @@ type Fact struct {
 	Counted    bool // whether it counts anywhere
 	Waits      bool // an answer that waits for its interaction
 	Excluded   bool // ruled out: it counts nowhere, whatever else holds
+	Sealed     bool // an answer that would count, or counts, at a time that is sealed: nothing changes it
 	At         time.Time
 	Touchpoint string
 	Channel    string
@@ -109,6 +110,9 @@ func (v *View) Facts(from uint64, limit int, f func(*Fact) bool) (next uint64, m
 			}
 			from = number + 1
 			limit--
+			if len(enc) == 0 {
+				return nil // sealed
+			}
 			if err := e.decode(enc); err != nil {
 				return err
 			}
@@ -156,7 +160,7 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 	case factv1.Kind_KIND_ANSWER:
 		f.Values[name(e.question)] = e.value
 		var interaction *entry
-		if e.about > 0 {
+		if f.Sealed = e.about == aboutSealed; e.about > 0 && !f.Sealed {
 			enc, err := v.s.ledger.Read(e.about - 1)
 			if err != nil {
 				return nil, err
@@ -167,7 +171,9 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 			}
 		}
 		c, f.Counted = answerContext(e, interaction)
-		f.Waits = !f.Counted
+		f.Waits = !f.Counted && !f.Sealed
+		f.Sealed = f.Sealed || f.Counted && c.at < v.org.sealed
+		f.Counted = f.Counted && !f.Sealed
 		if f.Counted && v.org.felt != nil {
 			v.perceivedValues(f, e, interaction)
 		}

@@ -36,6 +36,11 @@ func stored(t interface{ Fatal(...any) }) (pairs []fold.Pair, at fold.Position) 
 		}
 		l.flush()
 	}
+	l.seq++
+	if err := l.s.Apply(fold.Message{Sequence: l.seq, Subject: "ts.fact.acme.0", Data: sealMessage(t, now.Add(-10*day).UnixMilli())}); err != nil {
+		t.Fatal(err)
+	}
+	l.flush()
 	if err := l.st.Scan(nil, func(k, v []byte) error {
 		pairs = append(pairs, fold.Pair{Key: bytes.Clone(k), Value: bytes.Clone(v)})
 		return nil

@@ -60,6 +60,8 @@ type said struct {
 	// touchpoint is that of the context, which a reader may ask of an answer whose context has no number.
 	touchpoint, context uint32
 	expects             bool // what was expected, not what was experienced
+	past                past // what it stands for of what is sealed
+	n                   uint32
 }
 
 func (a said) compare(b said) int {
@@ -211,6 +213,9 @@ func (s *State) compare(o *org, a, interaction *entry, c context, k int64) {
 
 // countGap counts one gap, or takes it back.
 func (s *State) countGap(o *org, q *compared, c *gapChange) {
+	if c.of.at < o.sealed {
+		return // what was counted there stays
+	}
 	k := int64(c.k)
 	s.amounts = s.amounts[:0]
 	s.amount(o, q.gap[c.baseline], c.gap(), k)

@@ -111,14 +111,17 @@ func factKey(f *factv1.RecordedFact) string {
 }
 
 // tellings are all answers that count, each with what it bears of gaps: found by comparing every answer with every other.
-func tellings(facts []*factv1.RecordedFact) []told {
+func tellings(facts []*factv1.RecordedFact) []told { return tellingsSince(facts, math.MinInt64, nil) }
+
+// tellingsSince are those at or after a time, compared with what is past, too.
+func tellingsSince(facts []*factv1.RecordedFact, since int64, past []told) []told {
 	newest := map[string]*factv1.RecordedFact{}
 	for _, f := range facts {
 		if o := newest[factKey(f)]; o == nil || f.Version > o.Version || f.Version == o.Version && string(f.Digest) > string(o.Digest) {
 			newest[factKey(f)] = f
 		}
 	}
-	var all []told
+	all := slices.Clone(past)
 	for key, f := range newest {
 		a := f.GetAnswer()
 		if a == nil {
@@ -138,7 +141,7 @@ func tellings(facts []*factv1.RecordedFact) []told {
 			x.counted, x.customer = interactionCase(i), cmp.Or(x.customer, string(i.Customer))
 			x.interaction = false
 		}
-		if x.at == 0 || x.touchpoint == "" {
+		if x.at == 0 || x.touchpoint == "" || x.at < since {
 			continue
 		}
 		x.values = map[string]int64{a.Question: a.Value}
@@ -156,7 +159,7 @@ func tellings(facts []*factv1.RecordedFact) []told {
 	}
 	for k := range all {
 		x := &all[k]
-		if x.customer == "" {
+		if x.customer == "" || k < len(past) {
 			continue
 		}
 		fits := func(f func(e told) bool) []told {
@@ -197,7 +200,7 @@ func tellings(facts []*factv1.RecordedFact) []told {
 			x.values[g.Gap], x.values[g.Expected] = x.value*unit-want, want
 		}
 	}
-	return all
+	return all[len(past):]
 }
 
 func gapMeasures() []string {
@@ -212,8 +215,12 @@ func gapMeasures() []string {
 }
 
 func sameGaps(t interface{ Fatalf(string, ...any) }, facts []*factv1.RecordedFact, sample func(Scope, string, Span) *cell.Sample) {
+	sameTellings(t, tellings(facts), sample)
+}
+
+func sameTellings(t interface{ Fatalf(string, ...any) }, all []told, sample func(Scope, string, Span) *cell.Sample) {
 	var want recounted
-	for _, x := range tellings(facts) {
+	for _, x := range all {
 		want = append(want, x.counted)
 	}
 	for _, measure := range gapMeasures() {

@@ -98,7 +98,7 @@ func (q *compared) expecting(line []said, place int, x said, k int8, changes []g
 // last appends the changes of the gaps to the last experience at a touchpoint: of x, and of the one after it.
 func (g *gaps) last(line []said, place int, x said, k int8, changes []gapChange) []gapChange {
 	comparable := func(y *said) bool {
-		return !y.expects && y.touchpoint == x.touchpoint
+		return !y.expects && y.past != pastHistory && y.touchpoint == x.touchpoint
 	}
 	var before *said
 	for i := place - 1; i >= 0 && before == nil; i-- {
@@ -127,8 +127,12 @@ func (g *gaps) last(line []said, place int, x said, k int8, changes []gapChange)
 func history(line []said, place int, x said, k int8, changes []gapChange) []gapChange {
 	var sum, n int64
 	for i := range line[:place] {
-		if !line[i].expects {
-			sum, n = sum+line[i].value, n+1
+		switch y := &line[i]; {
+		case y.expects || y.past == pastLast:
+		case y.past == pastHistory:
+			sum, n = sum+y.value, n+int64(y.n)
+		default:
+			sum, n = sum+y.value, n+1
 		}
 	}
 	if n > 0 {

@@ -34,7 +34,7 @@ func (v *View) gapsWithout(a, interaction *entry, measure string, change func(of
 	q, gone := g.moved(a, interaction)
 	for i := range gone {
 		c := &gone[i]
-		if c.of.hi == a.hi && c.of.lo == a.lo {
+		if c.of.hi == a.hi && c.of.lo == a.lo || c.of.at < v.org.sealed {
 			continue
 		}
 		at := g.contexts[c.of.context]

@@ -109,6 +109,8 @@ type links struct {
 	key      []byte // scratch
 	changes  []change
 	room     []moment
+	ghosts   map[ghost]int64 // journeys that were open when their beginning was sealed: when they began
+	ghostly  []uint32        // by linked metric: number + 1 of its ghosts' setting; nil while there is none
 }
 
 // setting is a context without its time. Few contexts differ by more, so that a moment need not hold its own.

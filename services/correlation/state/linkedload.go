@@ -36,7 +36,7 @@ func (s *State) loadLedger() error {
 			return errEntry
 		}
 		if o.gaps != nil {
-			o.gaps.load(number, e, heard)
+			o.gaps.load(number, e, o.sealed, heard)
 		}
 		if o.links != nil && e.kind == factv1.Kind_KIND_INTERACTION && e.has(flagCustomer) {
 			if m := o.links.moment(e); e.counts() && o.links.settings[m.setting].takesPart() {
@@ -49,11 +49,17 @@ func (s *State) loadLedger() error {
 	}
 	for _, o := range s.orgs {
 		if o.links != nil {
+			if err := s.loadGhosts(o, func(*Linked) bool { return true }); err != nil {
+				return err
+			}
 			for _, line := range o.links.lines {
 				sortLine(line, o.links.compare)
 			}
 		}
 		if o.gaps != nil {
+			if err := s.loadPast(o); err != nil {
+				return err
+			}
 			for _, line := range o.gaps.lines {
 				sortLine(line, said.compare)
 			}
@@ -100,7 +106,7 @@ func (c *context) entry(at int64) *entry {
 
 // load takes an entry of the ledger in. Interactions come before the answers about them: their place is made with the first.
 // Lines are sorted afterwards.
-func (g *gaps) load(number uint64, e *entry, interactions map[uint64]heard) {
+func (g *gaps) load(number uint64, e *entry, sealed int64, interactions map[uint64]heard) {
 	switch e.kind {
 	case factv1.Kind_KIND_INTERACTION:
 		if len(e.answers) > 0 {
@@ -108,7 +114,7 @@ func (g *gaps) load(number uint64, e *entry, interactions map[uint64]heard) {
 		}
 	case factv1.Kind_KIND_ANSWER:
 		q, expects := g.asks(e.question)
-		if q == nil || !e.counts() {
+		if q == nil || !e.counts() || e.about == aboutSealed {
 			return
 		}
 		// What there is of the interaction, as far as answerContext and whose look at it.
@@ -122,7 +128,7 @@ func (g *gaps) load(number uint64, e *entry, interactions map[uint64]heard) {
 		}
 		c, counts := answerContext(e, interaction)
 		customer, known := whose(e, interaction)
-		if counts && known {
+		if counts && known && c.at >= sealed {
 			key := saidBy{customer, q.question}
 			g.lines[key] = append(g.lines[key], g.said(e, c, expects))
 		}

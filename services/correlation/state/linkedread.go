@@ -96,7 +96,7 @@ func (v *View) linkedWithout(e *entry, measure string, change func(of *Fact, x i
 		} else if measure != l.of[c.metric].Base {
 			continue
 		}
-		if x < 0 || c.k < 0 && c.at == m {
+		if x < 0 || c.k < 0 && c.at == m || c.at.at < v.org.sealed {
 			continue
 		}
 		at := l.settings[c.at.setting].context
@@ -120,7 +120,7 @@ func (v *View) entry(number uint64) (e, about *entry, err error) {
 		e := new(entry)
 		return e, e.decode(enc)
 	}
-	if e, err = read(number); err == nil && e.about > 0 {
+	if e, err = read(number); err == nil && e.about > 0 && e.about != aboutSealed {
 		about, err = read(e.about - 1)
 	}
 	return e, about, err

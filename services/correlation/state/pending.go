@@ -264,6 +264,9 @@ func (s *State) flushCells(w *fold.Write) {
 	s.flushes++
 	// The turns of a flush are its share of a cycle; what is left of a turn is kept for the next flush.
 	s.credit += s.deltaN * len(s.turns)
+	if s.whole {
+		s.credit, s.whole = cycle*len(s.turns), false
+	}
 	for ; s.credit >= cycle && len(s.turns) > 0; s.credit -= cycle {
 		s.turn(w, s.turns[0])
 		s.turns = s.turns[1:]

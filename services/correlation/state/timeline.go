@@ -241,6 +241,9 @@ func (s *State) link(o *org, e *entry, k int64) {
 
 // countChange counts one case of a linked metric, or takes it back.
 func (s *State) countChange(o *org, c *change) {
+	if c.at.at < o.sealed {
+		return // what was counted there stays
+	}
 	l, k := o.links, int64(c.k)
 	s.amounts = s.amounts[:0]
 	s.amount(o, l.bases[c.metric], c.known(), k)

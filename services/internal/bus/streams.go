@@ -82,6 +82,8 @@ func streams() []jetstream.StreamConfig {
 	// It names people: who was taken out of it is to be found nowhere, so only the newest version is kept.
 	directory := file(StreamDirectory, "ts.directory.*", "who holds which role, as it is now")
 	directory.MaxMsgsPerSubject, directory.Discard = 1, jetstream.DiscardOld
+	sealed := file(StreamSealed, "ts.sealed.*", "before when history is sealed, as it is now")
+	sealed.MaxMsgsPerSubject, sealed.Discard = 1, jetstream.DiscardOld
 	return []jetstream.StreamConfig{
 		file(StreamFact, "ts.fact.*.*", "recorded facts, in one order"),
 		file(StreamParked, "ts.parked.>", "messages that could not be processed"),
@@ -90,6 +92,7 @@ func streams() []jetstream.StreamConfig {
 		file(StreamMap, "ts.map.*", "every version of every experience map"),
 		directory,
 		audit(file(StreamAudit, "ts.audit.*", "who read or did what is confidential")),
+		sealed,
 	}
 }
 

@@ -324,6 +324,10 @@ func (s *scratch) time(field string, t wire.Time) refusal {
 	if ahead := time.UnixMilli(millis(t)).Sub(s.now); ahead > maxAhead {
 		return refuse(ingestv1.Reason_REASON_FUTURE, field, fmt.Sprintf("It is %s in the future, more than 5 minutes.", ahead.Round(time.Second)), "Correct the publisher's clock or zone, and send it again.")
 	}
+	// What an answer about an interaction counts by is only known once that is: its own time decides nothing here.
+	if millis(t) < s.before && !s.f.About {
+		return sealed(field, time.UnixMilli(s.before).In(s.m.Zone))
+	}
 	return nil
 }
 

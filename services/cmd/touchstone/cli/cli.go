@@ -18,7 +18,7 @@ func Commands() []*cobra.Command {
 	build := []func(*options) *cobra.Command{
 		checkCommand, applyCommand, mapCommand, coverageCommand, importCommand, retractCommand,
 		scoresCommand, watchCommand, seriesCommand, spreadCommand, explainCommand, eventCommand,
-		statusCommand, verifyCommand, rebuildCommand, parkedCommand, refusedCommand,
+		statusCommand, verifyCommand, rebuildCommand, trimCommand, parkedCommand, refusedCommand,
 		formatsCommand, rehearseCommand, tailCommand,
 		aboutCommand, forgetCommand, directoryCommand,
 		agentsCommand, auditCommand,
