@@ -39,6 +39,7 @@ func calculations() []calculation {
 			dir: "internal/expmap", may: []string{contract + "map/v1", protobuf, "buf.build/go/protovalidate", yaml},
 			except: []string{"apply.go", "await.go", "follow.go", "registry.go"},
 		},
+		{dir: "internal/directory", may: []string{contract + "directory/v1", expmap, fault}, except: []string{"store.go"}},
 		{dir: "simulate", may: []string{contract + "fact/v1", contract + "map/v1", expmap, protobuf, xxh3}},
 		// It seals what is personal, under fresh keys: that alone does not repeat.
 		{dir: "touchpoint-ingest/admit", may: []string{contract + "fact/v1", contract + "ingest/v1", expmap, seal, fault, wire, protobuf}},

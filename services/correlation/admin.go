@@ -12,8 +12,11 @@ import (
 
 	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
+	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
+	"github.com/touchstone-cx/touchstone/services/internal/audit"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
+	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
 
@@ -21,12 +24,18 @@ import (
 type admin struct {
 	adminv1.UnimplementedAdminServiceServer
 	*access.Service
-	gens *generations
-	bus  *bus.Bus
+	gens      *generations
+	bus       *bus.Bus
+	maps      *expmap.Registry
+	audit     *audit.Log
+	retention *retention
 }
 
 // CreateKey implements the RPC.
 func (a *admin) CreateKey(ctx context.Context, r *adminv1.CreateKeyRequest) (*adminv1.CreateKeyResponse, error) {
+	if err := a.led(r); err != nil {
+		return nil, err
+	}
 	return a.Service.CreateKey(ctx, r)
 }
 
@@ -73,11 +82,30 @@ func (a *admin) GetStatus(ctx context.Context, _ *adminv1.GetStatusRequest) (*ad
 		return nil, fault.Wrap(fault.Unavailable, err, "the stream of parked messages cannot be read now")
 	}
 	c := gen.state.Counts()
+	_, base, err := a.gens.base()
+	if err != nil {
+		return nil, err
+	}
 	return &adminv1.GetStatusResponse{
 		Position: gen.fold.Applied(), StreamLast: s.CachedInfo().State.LastSeq, Facts: c.Facts, Cells: c.Cells,
 		Generation: gen.number, Duplicates: c.Duplicates, Corrections: c.Corrections, Stale: c.Stale, Conflicts: c.Conflicts,
 		Retracted: c.Retracted, Parked: parked.CachedInfo().State.Msgs, Uncounted: c.Uncounted,
+		SealedBefore: sealedBefore(gen.state), Base: base.Sequence,
 	}, nil
+}
+
+// sealedBefore returns before when every organisation that is sealed is; nil where none is. They differ by their zones.
+func sealedBefore(s *state.State) *timestamppb.Timestamp {
+	first := int64(0)
+	for _, ms := range s.Seals() {
+		if ms != 0 && (first == 0 || ms < first) {
+			first = ms
+		}
+	}
+	if first == 0 {
+		return nil
+	}
+	return timestamppb.New(time.UnixMilli(first))
 }
 
 // ListParked implements the RPC.

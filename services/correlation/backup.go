@@ -28,7 +28,7 @@ import (
 // backed lists the streams in a backup, in the order of restoring: maps before the facts checked against them. Everything
 // else can be derived from these, but for keys, which never are in a backup.
 func backed() []string {
-	return []string{bus.StreamMap, bus.StreamDirectory, bus.StreamFact, bus.StreamNative, bus.StreamParked}
+	return []string{bus.StreamMap, bus.StreamDirectory, bus.StreamSealed, bus.StreamFact, bus.StreamNative, bus.StreamParked}
 }
 
 const backupPiece = 128 << 10
@@ -40,8 +40,19 @@ func (a *admin) Backup(_ *adminv1.BackupRequest, out grpc.ServerStreamingServer[
 	if err := w.record(&adminv1.BackupRecord{Header: &adminv1.BackupHeader{Format: 1, TakenAt: timestamppb.Now()}}); err != nil {
 		return err
 	}
+	// Base and stream belong together: nobody trims meanwhile.
+	a.retention.one.Lock()
+	defer a.retention.one.Unlock()
 	for _, name := range backed() {
-		if err := a.backupStream(ctx, w, name); err != nil {
+		from := uint64(1)
+		if name == bus.StreamFact {
+			base, err := a.backupBase(ctx, w)
+			if err != nil {
+				return err
+			}
+			from = base + 1
+		}
+		if err := a.backupStream(ctx, w, name, from); err != nil {
 			return err
 		}
 	}
@@ -52,16 +63,17 @@ func (a *admin) Backup(_ *adminv1.BackupRequest, out grpc.ServerStreamingServer[
 	return w.flush()
 }
 
-func (a *admin) backupStream(ctx context.Context, w *backupWriter, name string) error {
+// backupStream writes the messages of a stream from a sequence on.
+func (a *admin) backupStream(ctx context.Context, w *backupWriter, name string, from uint64) error {
 	s, err := a.bus.JS().Stream(ctx, name)
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "stream %s cannot be read now", name)
 	}
 	st := s.CachedInfo().State
-	if st.Msgs == 0 {
+	if st.Msgs == 0 || st.LastSeq < from {
 		return nil
 	}
-	cons, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy})
+	cons, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from})
 	if err != nil {
 		return err
 	}
@@ -130,10 +142,11 @@ func (a *admin) Restore(in grpc.ClientStreamingServer[adminv1.RestoreRequest, ad
 	r := bufio.NewReaderSize(&pieces{in: in}, 1<<20)
 	maps := map[string]string{} // organisation → newest version of its map
 	hashed := sha256.New()
+	base := &baseRestorer{admin: a}
 	resp := &adminv1.RestoreResponse{}
 	for n := 0; ; n++ {
 		rec := &adminv1.BackupRecord{}
-		err := protodelim.UnmarshalOptions{MaxSize: 2 << 20}.UnmarshalFrom(r, rec)
+		err := protodelim.UnmarshalOptions{MaxSize: mostRecord}.UnmarshalFrom(r, rec)
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return fault.New(fault.Invalid, "the backup ends early, after %d messages: it is not complete. What came before it was restored; start again with an empty instance", resp.Messages)
 		}
@@ -147,6 +160,9 @@ func (a *admin) Restore(in grpc.ClientStreamingServer[adminv1.RestoreRequest, ad
 			if t.GetMessages() != resp.Messages || !bytes.Equal(t.GetSha256(), hashed.Sum(nil)) {
 				return fault.New(fault.Invalid, "the backup is damaged: its contents do not match its own checksum. Start again with an empty instance")
 			}
+			if err := base.finish(ctx, maps); err != nil {
+				return err
+			}
 			return in.SendAndClose(resp)
 		}
 		// Every record holds one message without maps, so encoding it again gives the bytes that were summed.
@@ -155,7 +171,15 @@ func (a *admin) Restore(in grpc.ClientStreamingServer[adminv1.RestoreRequest, ad
 			return err
 		}
 		hashed.Write(again.Bytes())
-		if m := rec.GetMessage(); m != nil {
+		if m := rec.GetMessage(); m != nil && m.GetStream() == backupBase {
+			if err := base.take(m); err != nil {
+				return err
+			}
+			resp.Messages++
+		} else if m != nil {
+			if err := base.finish(ctx, maps); err != nil {
+				return err
+			}
 			if err := a.restore(ctx, m, maps); err != nil {
 				return err
 			}
@@ -197,6 +221,20 @@ func (a *admin) restore(ctx context.Context, m *adminv1.BackupMessage, maps map[
 		}
 	}
 	return fault.New(fault.Invalid, "the backup holds a stream %q that this version does not know", m.GetStream())
+}
+
+// awaitMap waits until a restored map is known here.
+func (a *admin) awaitMap(ctx context.Context, org, version string) error {
+	n, err := strconv.ParseUint(version, 10, 64)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := a.retention.maps.Await(ctx, org, n); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the map of %s was restored but is not read yet", org)
+	}
+	return nil
 }
 
 // pieces is the bytes of the requests as one reader.

@@ -41,15 +41,11 @@ func (f *facts) ListFacts(ctx context.Context, req *scorev1.ListFactsRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	var sc state.Scope
-	var span state.Span
-	measure := ""
+	var of *scoreservice.Resolved
 	if ref := req.GetRef(); ref != nil {
-		r, err := f.reader.Resolve(m, ref, f.clock())
-		if err != nil {
+		if of, err = f.reader.Resolve(m, ref, f.clock()); err != nil {
 			return nil, err
 		}
-		sc, span, measure = r.Scope, r.Span, r.Definition.Measure
 	}
 	size := int(req.GetPageSize())
 	if size == 0 {
@@ -70,7 +66,10 @@ func (f *facts) ListFacts(ctx context.Context, req *scorev1.ListFactsRequest) (*
 				if req.GetImportId() != "" && x.ImportID != req.GetImportId() || req.GetConflicts() && !x.Conflict {
 					return true
 				}
-				if req.GetRef() != nil && (!v.In(x, sc, span) || !carries(x, measure)) {
+				if x.Kind == factv1.Kind_KIND_DISPUTE { // ListDisputes tells them
+					return true
+				}
+				if of != nil && !of.Counts(v, x) {
 					return true
 				}
 				hits = append(hits, x)
@@ -98,15 +97,6 @@ func (f *facts) ListFacts(ctx context.Context, req *scorev1.ListFactsRequest) (*
 	}
 	resp.NextPageToken = base64.RawURLEncoding.EncodeToString(binary.AppendUvarint(nil, from))
 	return resp, nil
-}
-
-// carries reports whether a fact has a case of the measure; the measure "" is the interactions themselves.
-func carries(x *state.Fact, measure string) bool {
-	if measure == "" {
-		return x.Kind == factv1.Kind_KIND_INTERACTION
-	}
-	_, ok := x.Values[measure]
-	return ok || x.Measure == measure
 }
 
 func parsePage(token string) (uint64, error) {
@@ -148,10 +138,7 @@ func (f *facts) GetFact(ctx context.Context, req *scorev1.GetFactRequest) (*scor
 	for _, k := range kinds {
 		aboutSource, aboutID := "", ""
 		if k == factv1.Kind_KIND_ANSWER && req.GetInteraction() != nil {
-			aboutID, aboutSource = req.GetInteraction().GetId(), req.GetInteraction().GetSource()
-			if aboutSource == "" {
-				aboutSource = req.GetSource()
-			}
+			aboutSource, aboutID = aboutOf(req.GetInteraction(), req.GetSource())
 		}
 		story, err := f.story(ctx, read, m, org, k, req.GetSource(), req.GetId(), aboutSource, aboutID)
 		if err != nil {
@@ -162,15 +149,38 @@ func (f *facts) GetFact(ctx context.Context, req *scorev1.GetFactRequest) (*scor
 		}
 	}
 	if len(resp.Stories) == 0 {
-		return nil, fault.New(fault.NotFound, "no fact %s of source %s was recorded in %s; for an answer about an interaction, name that interaction too", req.GetId(), req.GetSource(), org)
+		return nil, noFact(req.GetId(), req.GetSource(), org, f.held(org, m))
 	}
 	return resp, nil
+}
+
+// aboutOf returns the interaction that an answer of a source is about.
+func aboutOf(ref *factv1.InteractionRef, own string) (source, id string) {
+	if ref.GetSource() != "" {
+		own = ref.GetSource()
+	}
+	return own, ref.GetId()
+}
+
+// noFact says that a fact is not known; held adds that it may be no longer.
+func noFact(id, source, org, held string) error {
+	return fault.New(fault.NotFound, "no fact %s of source %s was recorded in %s%s; for an answer about an interaction, name that interaction too", id, source, org, held)
+}
+
+// held says before when an organisation's facts are no longer held; empty where all are.
+func (f *facts) held(org string, m *expmap.Map) string {
+	ms := f.live().Seals()[org]
+	if ms == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", or it happened before %s and is no longer held: what it counted stays in the scores", time.UnixMilli(ms).In(m.Zone).Format(time.DateOnly))
 }
 
 func (f *facts) story(ctx context.Context, read *streamReader, m *expmap.Map, org string, k factv1.Kind, source, id, aboutSource, aboutID string) (*scorev1.FactStory, error) {
 	var known *state.Fact
 	var deliveries []state.Delivery
 	var effects []*scorev1.Effect
+	var dispute *state.Dispute
 	var err error
 	now := f.clock()
 	f.live().View(org, func(v *state.View) {
@@ -178,11 +188,18 @@ func (f *facts) story(ctx context.Context, read *streamReader, m *expmap.Map, or
 		if err == nil && known != nil && known.Counted {
 			effects, err = f.effects(v, m, known, now)
 		}
+		if err == nil && known != nil {
+			dispute, err = v.Contested(known.Number)
+		}
 	})
 	if err != nil || known == nil {
 		return nil, err
 	}
-	out := &scorev1.FactStory{Counted: told(known, m.Zone), Effects: effects}
+	said, err := f.said(ctx, read, dispute)
+	if err != nil {
+		return nil, err
+	}
+	out := &scorev1.FactStory{Counted: toldDisputed(known, said, m.Zone), Effects: effects}
 	for _, d := range deliveries {
 		x := &scorev1.Delivery{Version: d.Version, Position: d.Position, Verdict: d.Verdict}
 		if x.Fact, err = read.fact(ctx, d.Position, d.Index); err != nil {
@@ -205,6 +222,8 @@ func told(x *state.Fact, zone *time.Location) string {
 	switch {
 	case !x.Content:
 		return "retracted: it counts nowhere"
+	case x.Sealed:
+		return "belongs to what is sealed: what is counted there stays as it is"
 	case x.Waits:
 		return "waits for its interaction: it has no touchpoint and time of its own, so it counts nowhere until then"
 	}
@@ -243,13 +262,10 @@ func (f *facts) effects(v *state.View, m *expmap.Map, x *state.Fact, now time.Ti
 			if err != nil {
 				return nil, err
 			}
-			if !carries(x, r.Definition.Measure) {
+			if !r.Bears(x) {
 				continue
 			}
-			out = append(out, &scorev1.Effect{
-				Before: scoreservice.Build(v, r, v.Without(x, r.Scope, r.Definition.Measure, r.Span), now),
-				After:  scoreservice.Build(v, r, v.Sample(r.Scope, r.Definition.Needs(), r.Span), now),
-			})
+			out = append(out, r.Effect(v, x, now))
 		}
 	}
 	return out, nil
@@ -260,6 +276,7 @@ type streamReader struct {
 	js    jetstream.JetStream
 	s     jetstream.Stream
 	at    uint64
+	on    string // subject of the message
 	batch *factv1.RecordedBatch
 }
 
@@ -267,29 +284,47 @@ func newStreamReader(js jetstream.JetStream) *streamReader { return &streamReade
 
 // fact returns one fact of a message; nil when the stream no longer holds it.
 func (r *streamReader) fact(ctx context.Context, position uint64, index uint32) (*factv1.RecordedFact, error) {
+	if held, err := r.read(ctx, position); err != nil || !held || int(index) >= len(r.batch.GetFacts()) {
+		return nil, err
+	}
+	return r.batch.GetFacts()[index], nil
+}
+
+// subject returns the subject of a message; empty when the stream no longer holds it.
+func (r *streamReader) subject(ctx context.Context, position uint64) (string, error) {
+	if held, err := r.read(ctx, position); err != nil || !held {
+		return "", err
+	}
+	return r.on, nil
+}
+
+// read reads a message; held is false when the stream no longer holds it.
+func (r *streamReader) read(ctx context.Context, position uint64) (held bool, err error) {
 	if r.s == nil {
 		s, err := r.js.Stream(ctx, bus.StreamFact)
 		if err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "the stream of facts cannot be read now")
+			return false, fault.Wrap(fault.Unavailable, err, "the stream of facts cannot be read now")
 		}
 		r.s = s
 	}
 	if r.batch == nil || r.at != position {
 		msg, err := r.s.GetMsg(ctx, position)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return nil, nil
+			return false, nil
 		}
 		if err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "the stream of facts cannot be read now")
+			return false, fault.Wrap(fault.Unavailable, err, "the stream of facts cannot be read now")
 		}
 		b := &factv1.RecordedBatch{}
 		if err := proto.Unmarshal(msg.Data, b); err != nil {
-			return nil, err
+			return false, err
 		}
-		r.at, r.batch = position, b
+		for _, x := range b.GetFacts() {
+			if i := x.GetInteraction(); i != nil {
+				i.Agent = nil // whoever lists facts could work out scores of single agents
+			}
+		}
+		r.at, r.on, r.batch = position, msg.Subject, b
 	}
-	if int(index) >= len(r.batch.GetFacts()) {
-		return nil, nil
-	}
-	return r.batch.GetFacts()[index], nil
+	return true, nil
 }

@@ -57,6 +57,16 @@ type machine struct {
 	ready  func(ctx context.Context, m fold.Message) error
 	tracer trace.Tracer // nil for recounts, which are no part of anybody's request
 	ctx    context.Context
+	filled *bool // the store was filled with the base, which nobody has adopted yet
+}
+
+// Load restores the state. A base may have been counted by other maps than those of today.
+func (m machine) Load(st fold.Store) error {
+	if err := m.State.Load(st); err != nil || !*m.filled {
+		return err
+	}
+	*m.filled = false
+	return m.State.Adopt()
 }
 
 // Apply folds a message. A message with the trace of a request gets a span that links to it: it has many causes, and only
@@ -80,13 +90,12 @@ func (g *generations) open(ctx context.Context, name string, number uint64, live
 		return nil, err
 	}
 	s := state.New(g.maps, g.clock)
-	cfg := fold.Config{
-		JS: g.js, Stream: bus.StreamFact, Store: st, Log: g.log.With("generation", name),
-		Machine: machine{State: s, ready: g.ready, ctx: ctx},
-	}
+	m := machine{State: s, ready: g.ready, ctx: ctx, filled: new(bool)}
+	cfg := fold.Config{JS: g.js, Stream: bus.StreamFact, Store: st, Log: g.log.With("generation", name), Machine: m, Base: g.begin(name, m.filled)}
 	if live {
 		cfg.Park, cfg.Flushed = g.park, g.seen
-		cfg.Machine = machine{State: s, ready: g.ready, tracer: g.tracer, ctx: ctx}
+		m.tracer = g.tracer
+		cfg.Machine = m
 	}
 	return &generation{number: number, state: s, store: st, fold: fold.New(cfg), stop: make(chan struct{}), done: make(chan struct{})}, nil
 }
@@ -111,8 +120,13 @@ func (g *generations) start(ctx context.Context) error {
 	if len(numbers) > 0 {
 		newest = slices.Min(numbers)
 	}
+	// So was a base that the marker does not name.
+	base, _, err := g.base()
+	if err != nil {
+		return err
+	}
 	for _, n := range names {
-		if n != name(newest) {
+		if n != name(newest) && n != base && n != markerStore {
 			st, err := g.stores.Open(n)
 			if err != nil {
 				return err

@@ -3,6 +3,7 @@ package correlation
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -63,7 +64,7 @@ func (c *countings) of(ctx context.Context, org string) (*state.Counting, error)
 
 // countingOf returns the counting part of a map.
 func countingOf(m *expmap.Map, resolution map[string]int64) *state.Counting {
-	out := &state.Counting{Zone: m.Zone, Attributes: map[string]bool{}, Resolution: resolution}
+	out := &state.Counting{Zone: m.Zone, Attributes: map[string]bool{}, Resolution: resolution, Agent: m.KeepsAgents()}
 	for _, b := range m.Breakdowns {
 		switch b.Kind {
 		case expmap.Channel:
@@ -76,11 +77,36 @@ func countingOf(m *expmap.Map, resolution map[string]int64) *state.Counting {
 	}
 	for _, l := range m.LinkedInOrder() {
 		out.Linked = append(out.Linked, state.Linked{
-			ID: l.ID, Base: expmap.LinkedBase(l.ID), Journey: l.Kind == mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME, Topic: l.Topic,
-			Touchpoints: l.Touchpoints, Except: l.Except, First: l.First, Last: l.Last, Longest: l.Longest,
+			ID: l.ID, Base: expmap.LinkedBase(l.ID), Kind: linkedKinds[l.Kind], Topic: l.Topic,
+			Touchpoints: l.Touchpoints, Except: l.Except, First: l.First, Last: l.Last, Hold: l.Hold, Longest: l.Longest,
+		})
+	}
+	for _, c := range m.Compared() {
+		out.Gaps = append(out.Gaps, state.Gap{
+			Question: c.Question, Baseline: baselines[c.Baseline], Expectations: c.Expectations,
+			Gap: expmap.GapMeasure(c.Question, c.Baseline), Expected: expmap.ExpectedMeasure(c.Question, c.Baseline),
+		})
+	}
+	for _, p := range m.Perceived() {
+		out.Perceived = append(out.Perceived, state.Perceived{
+			Question: p.Question, Metric: p.Metric, Factor: p.Factor,
+			Gap: expmap.FeltGapMeasure(p.Question), Counted: expmap.CountedMeasure(p.Question),
 		})
 	}
 	return out
+}
+
+var linkedKinds = map[mapv1.LinkedKind]state.LinkedKind{
+	mapv1.LinkedKind_LINKED_KIND_NEXT_CONTACT:      state.NextContact,
+	mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME:      state.JourneyTime,
+	mapv1.LinkedKind_LINKED_KIND_CONTACT_TRANSFERS: state.Transfers,
+	mapv1.LinkedKind_LINKED_KIND_JOURNEY_FRICTION:  state.Friction,
+}
+
+var baselines = map[mapv1.Baseline]state.Baseline{
+	mapv1.Baseline_BASELINE_STATED:  state.Stated,
+	mapv1.Baseline_BASELINE_LAST:    state.Last,
+	mapv1.Baseline_BASELINE_HISTORY: state.History,
 }
 
 func declare(into map[string]int64, m *mapv1.Map) {
@@ -90,9 +116,7 @@ func declare(into map[string]int64, m *mapv1.Map) {
 	for _, x := range m.GetQuestions() {
 		into[x.GetId()] = 1
 	}
-	for _, x := range m.GetLinkedMetrics() {
-		into[x.GetId()], into[expmap.LinkedBase(x.GetId())] = expmap.LinkedResolution, 1
-	}
+	maps.Copy(into, expmap.Derived(m))
 }
 
 // known waits until the map is known against which ingest checked a message: this process may read TS_MAP later than

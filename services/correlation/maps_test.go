@@ -1,12 +1,14 @@
 package correlation
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
+	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 )
 
@@ -23,6 +25,14 @@ func TestCountingChangesExactlyWhenTheMapRecounts(t *testing.T) {
 		LinkedMetrics: []*mapv1.LinkedMetric{
 			{Id: "repeat", Kind: mapv1.LinkedKind_LINKED_KIND_NEXT_CONTACT, Topic: "topic"},
 			{Id: "joined", Kind: mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME, Journey: "join", LongestDays: 30},
+			{Id: "handed", Kind: mapv1.LinkedKind_LINKED_KIND_CONTACT_TRANSFERS},
+			{Id: "strain", Kind: mapv1.LinkedKind_LINKED_KIND_JOURNEY_FRICTION, Journey: "join", Hold: "hold"},
+		},
+		Metrics: []*mapv1.Metric{{Id: "hold", Unit: "s", Resolution: 1000}, {Id: "talk", Unit: "s", Resolution: 1000}},
+		Questions: []*mapv1.Question{
+			{Id: "easy", Kind: mapv1.QuestionKind_QUESTION_KIND_CES2, ScaleMin: 1, ScaleMax: 7, Touchpoints: []string{"call"}, Baselines: []mapv1.Baseline{1, 3}},
+			{Id: "hoped", Kind: mapv1.QuestionKind_QUESTION_KIND_EXPECTATION, ScaleMin: 1, ScaleMax: 7, Touchpoints: []string{"call"}, About: "easy"},
+			{Id: "held", Kind: mapv1.QuestionKind_QUESTION_KIND_PERCEIVED, ScaleMin: 0, ScaleMax: 60, Touchpoints: []string{"call"}, Perceives: "hold", UnitsPerPoint: 60},
 		},
 	}
 	compile := func(change func(*mapv1.Map)) *expmap.Map {
@@ -37,11 +47,25 @@ func TestCountingChangesExactlyWhenTheMapRecounts(t *testing.T) {
 	old := compile(func(*mapv1.Map) {})
 	res := map[string]int64{}
 	declare(res, old.Proto)
-	if res["repeat"] != 3600 || res["repeat_base"] != 1 || res["joined"] != 3600 || res["joined_base"] != 1 {
+	want := map[string]int64{
+		"repeat": 3600, "repeat_base": 1, "joined": 3600, "joined_base": 1, "handed": 1, "handed_base": 1, "strain": 1, "strain_base": 1,
+		"hold": 1000, "talk": 1000, "easy": 1, "hoped": 1, "held": 1, "held_gap_felt": 1000, "held_counted": 1000,
+		"easy_gap_stated": 1, "easy_expected_stated": 1, "easy_gap_history": 1000, "easy_expected_history": 1000,
+	}
+	if !maps.Equal(res, want) {
 		t.Errorf("resolutions %v", res)
 	}
-	if c := countingOf(old, res); len(c.Linked) != 2 || !c.Linked[0].Journey || c.Linked[0].Base != "joined_base" || c.Linked[1].Topic != "topic" {
+	c := countingOf(old, res)
+	if len(c.Linked) != 4 || c.Linked[1].Kind != state.JourneyTime || c.Linked[1].Base != "joined_base" || c.Linked[2].Topic != "topic" ||
+		c.Linked[0].Kind != state.Transfers || !slices.Equal(c.Linked[0].Except, []string{"books"}) || c.Linked[3].Hold != "hold" {
 		t.Errorf("linked %+v", c.Linked)
+	}
+	if len(c.Gaps) != 2 || c.Gaps[0].Baseline != state.Stated || !slices.Equal(c.Gaps[0].Expectations, []string{"hoped"}) ||
+		c.Gaps[1].Baseline != state.History || c.Gaps[1].Gap != "easy_gap_history" || c.Gaps[1].Expected != "easy_expected_history" {
+		t.Errorf("gaps %+v", c.Gaps)
+	}
+	if want := (state.Perceived{Question: "held", Metric: "hold", Factor: 60_000, Gap: "held_gap_felt", Counted: "held_counted"}); len(c.Perceived) != 1 || c.Perceived[0] != want {
+		t.Errorf("perceived %+v", c.Perceived)
 	}
 	recounted := 0
 	for name, change := range map[string]func(*mapv1.Map){
@@ -56,13 +80,32 @@ func TestCountingChangesExactlyWhenTheMapRecounts(t *testing.T) {
 		"another kind": func(p *mapv1.Map) {
 			p.LinkedMetrics[0] = &mapv1.LinkedMetric{Id: "repeat", Kind: mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME, Journey: "join"}
 		},
-		"another stage":    func(p *mapv1.Map) { p.Touchpoints[1].Stage = "order" },
-		"front-stage":      func(p *mapv1.Map) { p.Touchpoints[2].BackStage = false },
-		"another zone":     func(p *mapv1.Map) { p.Zone = "Europe/Berlin" },
-		"another metric":   func(p *mapv1.Map) { p.Metrics = append(p.Metrics, &mapv1.Metric{Id: "wait", Unit: "s", Resolution: 1}) },
-		"another minimum":  func(p *mapv1.Map) { p.Minimums = &mapv1.Minimums{Answers: 5} },
-		"a new breakdown":  func(p *mapv1.Map) { p.Breakdowns = []string{"channel", "team", "attribute:topic"} },
-		"named breakdowns": func(p *mapv1.Map) { p.Breakdowns = []string{"channel", "team"} },
+		"another hold":     func(p *mapv1.Map) { p.LinkedMetrics[3].Hold = "talk" },
+		"no hold":          func(p *mapv1.Map) { p.LinkedMetrics[3].Hold = "" },
+		"one baseline":     func(p *mapv1.Map) { p.Questions[0].Baselines = p.Questions[0].Baselines[:1] },
+		"baselines turned": func(p *mapv1.Map) { slices.Reverse(p.Questions[0].Baselines) },
+		"three baselines":  func(p *mapv1.Map) { p.Questions[0].Baselines = []mapv1.Baseline{1, 2, 3} },
+		"another expectation": func(p *mapv1.Map) {
+			q := proto.CloneOf(p.Questions[1])
+			q.Id = "wanted"
+			p.Questions = append(p.Questions, q)
+		},
+		"another importance": func(p *mapv1.Map) {
+			q := proto.CloneOf(p.Questions[1])
+			q.Id, q.Kind = "matters", mapv1.QuestionKind_QUESTION_KIND_IMPORTANCE
+			p.Questions = append(p.Questions, q)
+		},
+		"other units":       func(p *mapv1.Map) { p.Questions[2].UnitsPerPoint = 1 },
+		"units left out":    func(p *mapv1.Map) { p.Questions[2].UnitsPerPoint = 0 },
+		"another perceived": func(p *mapv1.Map) { p.Questions[2].Perceives = "talk" },
+		"nothing perceived": func(p *mapv1.Map) { p.Questions = p.Questions[:2] },
+		"another stage":     func(p *mapv1.Map) { p.Touchpoints[1].Stage = "order" },
+		"front-stage":       func(p *mapv1.Map) { p.Touchpoints[2].BackStage = false },
+		"another zone":      func(p *mapv1.Map) { p.Zone = "Europe/Berlin" },
+		"another metric":    func(p *mapv1.Map) { p.Metrics = append(p.Metrics, &mapv1.Metric{Id: "wait", Unit: "s", Resolution: 1}) },
+		"another minimum":   func(p *mapv1.Map) { p.Minimums = &mapv1.Minimums{Answers: 5} },
+		"a new breakdown":   func(p *mapv1.Map) { p.Breakdowns = []string{"channel", "team", "attribute:topic"} },
+		"named breakdowns":  func(p *mapv1.Map) { p.Breakdowns = []string{"channel", "team"} },
 	} {
 		m := compile(change)
 		recounts := expmap.Recounts(old, m) != nil
@@ -73,7 +116,7 @@ func TestCountingChangesExactlyWhenTheMapRecounts(t *testing.T) {
 			recounted++
 		}
 	}
-	if recounted != 10 {
+	if recounted != 19 {
 		t.Errorf("%d of the changes recount", recounted)
 	}
 }

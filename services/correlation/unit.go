@@ -20,6 +20,7 @@ import (
 	"github.com/touchstone-cx/touchstone/services/correlation/scoreservice"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
+	"github.com/touchstone-cx/touchstone/services/internal/audit"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
 	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 	"github.com/touchstone-cx/touchstone/services/internal/fold"
@@ -29,8 +30,9 @@ import (
 
 // Config is the section "correlation" of the configuration.
 type Config struct {
-	SyncEvery time.Duration `yaml:"sync_every"` // of the store; the stream holds the truth
-	LagLimit  uint64        `yaml:"lag_limit"`  // messages behind the stream at which this instance is not ready
+	SyncEvery       time.Duration `yaml:"sync_every"`       // of the store; the stream holds the truth
+	LagLimit        uint64        `yaml:"lag_limit"`        // messages behind the stream at which this instance is not ready
+	RetentionMonths int           `yaml:"retention_months"` // whole months of facts that ledger and stream keep; 0: all of them
 }
 
 // Unit returns the service.
@@ -40,12 +42,17 @@ func Unit() host.Unit {
 
 const section = "correlation"
 
-func defaults() Config { return Config{SyncEvery: time.Second, LagLimit: 1000} }
+func defaults() Config {
+	return Config{SyncEvery: time.Second, LagLimit: 1000, RetentionMonths: 25}
+}
 
 func start(ctx context.Context, env *host.Env) error {
 	cfg := defaults()
 	if err := env.Config(section, &cfg); err != nil {
 		return err
+	}
+	if cfg.RetentionMonths < 0 || cfg.RetentionMonths > 1200 {
+		return errors.New("correlation: retention_months must be 0, to keep everything, to 1200")
 	}
 	stores, err := pebblestore.Open(filepath.Join(env.DataDir, "store"))
 	if err != nil {
@@ -75,13 +82,24 @@ func start(ctx context.Context, env *host.Env) error {
 	env.Go("upkeep", func(ctx context.Context) error { return gens.upkeep(ctx, cfg.SyncEvery) })
 	env.Go("progress", func(ctx context.Context) error { return gens.tell(ctx, env.Bus.NC()) })
 	env.Go("map changes", recounts(env, gens))
+	log := audit.New(env.Bus.JS())
+	keep := &retention{gens: gens, js: env.Bus.JS(), maps: env.Maps, clock: env.Clock, months: cfg.RetentionMonths, log: env.Log, write: log.Write}
+	if keep.months > 0 {
+		env.Go("retention", keep.run)
+	}
 
 	live := func() *state.State { return gens.current().state }
 	reader := scoreservice.NewReader(scoreservice.Source{State: live, Maps: env.Maps, Clock: env.Clock, Confined: confined})
-	scores := scoreservice.New(reader, &facts{live: live, maps: env.Maps, reader: reader, js: env.Bus.JS(), clock: env.Clock})
+	known := &facts{live: live, maps: env.Maps, reader: reader, js: env.Bus.JS(), clock: env.Clock}
+	scores := scoreservice.New(reader, known)
 	env.OnStop("watches", func(context.Context) error { scores.Close(); return nil })
 	scorev1.RegisterScoreServiceServer(env.GRPC, scores)
-	adminv1.RegisterAdminServiceServer(env.GRPC, &admin{Service: &access.Service{Keys: env.Access}, gens: gens, bus: env.Bus})
+	hash := agentHash(env.KeyDir)
+	scorev1.RegisterAgentServiceServer(env.GRPC, scoreservice.NewAgents(reader, hash, log.Write))
+	adminv1.RegisterAdminServiceServer(env.GRPC, &admin{
+		Service: &access.Service{Keys: env.Access, HashAgent: hash}, gens: gens, bus: env.Bus, maps: env.Maps, audit: log, retention: keep,
+	})
+	scorev1.RegisterDisputeServiceServer(env.GRPC, newDisputes(known, gens, log.Write))
 	return nil
 }
 

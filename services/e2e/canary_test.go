@@ -61,7 +61,7 @@ func (c *canaries) facts(id string) (good, bad []*factv1.Fact) {
 	interaction := func(id string) *factv1.Fact {
 		return &factv1.Fact{Id: id, Version: 1, Content: &factv1.Fact_Interaction{Interaction: &factv1.Interaction{
 			OccurredAt: at, Touchpoint: "call", Channel: "voice", Outcome: "answered",
-			ContactId: c.word("contact_id"), CustomerId: c.word("customer_id"), Note: "she said " + c.word("note"),
+			ContactId: c.word("contact_id"), CustomerId: c.word("customer_id"), Note: "she said " + c.word("note"), Agent: c.word("agent"),
 			Contact: &factv1.Contact{Name: c.word("name"), Email: c.word("email") + "@example.org", Phone: c.number(), Language: "de"},
 		}}}
 	}
@@ -76,6 +76,8 @@ func (c *canaries) facts(id string) (good, bad []*factv1.Fact) {
 	unknown.GetInteraction().Touchpoint = "nowhere"
 	long := interaction(id + "-long")
 	long.GetInteraction().CustomerId = strings.Repeat(c.word("long_customer"), 12)
+	agent := interaction(id + "-agent")
+	agent.GetInteraction().Agent = strings.Repeat(c.word("long_agent"), 12)
 	phone := interaction(id + "-phone")
 	phone.GetInteraction().Contact.Phone = c.word("long_phone") + c.word("long_phone")
 	name := interaction("no id " + c.word("id"))
@@ -83,7 +85,7 @@ func (c *canaries) facts(id string) (good, bad []*factv1.Fact) {
 	words.GetAnswer().Text = strings.Repeat(c.word("long_text"), 600)
 	scale := answer(id + "-scale")
 	scale.GetAnswer().Value = 11
-	return good, []*factv1.Fact{unknown, long, phone, name, words, scale}
+	return good, []*factv1.Fact{unknown, long, agent, phone, name, words, scale}
 }
 
 // traces is a collector that keeps what it is sent, as bytes.
@@ -407,6 +409,7 @@ const interactionRows = importHead + `  - interaction:
       contact_id: {column: x.contact_id}
       customer_id: {column: x.customer_id}
       note: {column: x.note}
+      agent: {column: x.agent}
       contact: {name: {column: x.contact.name}, email: {column: x.contact.email}, phone: {column: x.contact.phone}}
 `
 

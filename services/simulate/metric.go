@@ -45,6 +45,7 @@ var known = []struct {
 	{"delay", measure{shape: even, middle: 0.2, spread: 3, low: -48, high: 240}},
 	{"speed", measure{shape: skewed, middle: 85, spread: 0.5, high: 2000}},
 	{"drops", measure{shape: counting, middle: 0, spread: 0.3, high: 20}},
+	{"available", measure{shape: skewed, middle: 60, spread: 0.6, high: 3600}},
 	{"qa", measure{shape: even, middle: 82, spread: 8, high: 100, carried: 0.05}},
 	{"value", measure{shape: skewed, middle: 35, spread: 0.6, high: 5000, carried: 0.7}},
 	{"credit", measure{shape: skewed, middle: 12, spread: 0.6, high: 1000, carried: 0.15}},

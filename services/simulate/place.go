@@ -62,6 +62,9 @@ func places(m *expmap.Map, o Options) []place {
 			metrics = sorted(m.Metrics)
 		}
 		for _, metric := range metrics {
+			if published(m, metric) {
+				continue
+			}
 			if slices.Contains(queueMetrics, metric) {
 				p.queue[metric] = measureOf(m.Metrics[metric])
 			} else {
@@ -136,4 +139,12 @@ func words(names ...string) []string {
 func alike(a, b string) bool {
 	n := min(len(a), len(b), 5)
 	return a[:n] == b[:n]
+}
+
+// published reports whether a metric counts cases for a ratio that is a share of them: it comes as sums, and no interaction
+// carries it.
+func published(m *expmap.Map, metric string) bool {
+	return slices.ContainsFunc(m.Proto.GetRatios(), func(r *mapv1.Ratio) bool {
+		return r.GetShareOfCases() && (slices.Contains(r.GetOver(), metric) || slices.Contains(r.GetUnder(), metric))
+	})
 }

@@ -86,5 +86,8 @@ func (q *question) answer(c chance, e experience) int64 {
 	if q.kind == mapv1.QuestionKind_QUESTION_KIND_CES1 {
 		share = 1 - share // less effort is better
 	}
+	if q.kind == mapv1.QuestionKind_QUESTION_KIND_PERCEIVED {
+		share = (1 - share) * (1 - share) / 2 // short where all is well, and seldom as long as the scale goes
+	}
 	return q.min + int64(math.Round(share*float64(q.max-q.min)))
 }

@@ -32,11 +32,10 @@ import (
 // Its clock is the log: a call to which nothing came for unendedAfter is closed, and after forgetAfter or leaveAfter it is
 // forgotten. While calls are open ticks keep the log's clock going.
 type assembler struct {
-	n    *natives
-	bus  *bus.Bus
-	log  *slog.Logger
-	ctx  context.Context
-	wait time.Duration // between two tries to publish
+	n   *natives
+	bus *bus.Bus
+	log *slog.Logger
+	ctx context.Context
 
 	mu      sync.Mutex // of open: ticks read it
 	store   fold.Store
@@ -65,10 +64,11 @@ const (
 	leaveAfter   = 30 * 24 * time.Hour // what may end yet: a mail, a task
 	lookAfter    = time.Minute
 	tickAfter    = time.Minute
+	sendAgain    = time.Second // at least, between two tries to publish
 )
 
 func newAssembler(ctx context.Context, n *natives, b *bus.Bus, log *slog.Logger) *assembler {
-	a := &assembler{n: n, bus: b, log: log, ctx: ctx, wait: time.Second}
+	a := &assembler{n: n, bus: b, log: log, ctx: ctx}
 	a.reset()
 	return a
 }
@@ -296,21 +296,16 @@ func (a *assembler) send(p access.Principal, facts []*factv1.Fact) error {
 		if err != nil {
 			return err
 		}
-		for {
-			err := a.n.rec.recordHashed(a.ctx, p, data)
-			if err == nil {
-				break
-			}
-			if k := fault.KindOf(err); k != fault.Unavailable && k != fault.Exhausted {
-				// It would be refused again: it is listed, and the rest goes on.
-				a.log.Error("facts of native records were refused", "source", p.Source, "reason", err)
-				break
-			}
-			select {
-			case <-time.After(a.wait):
-			case <-a.ctx.Done():
-				return errors.Join(fold.ErrStore, a.ctx.Err())
-			}
+		err = patiently(a.ctx, sendAgain, []fault.Kind{fault.Unavailable, fault.Exhausted}, func() error {
+			return a.n.rec.recordHashed(a.ctx, p, data)
+		})
+		switch {
+		case err == nil:
+		case a.ctx.Err() != nil:
+			return errors.Join(fold.ErrStore, a.ctx.Err())
+		default:
+			// It would be refused again: it is listed, and the rest goes on.
+			a.log.Error("facts of native records were refused", "source", p.Source, "reason", err)
 		}
 	}
 	return nil

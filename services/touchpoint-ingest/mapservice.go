@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
@@ -12,9 +14,10 @@ import (
 
 const defaultOrganisation = "default"
 
-// RegisterMapService serves MapService from the host's registry.
-func RegisterMapService(env *host.Env) {
-	mapv1.RegisterMapServiceServer(env.GRPC, &mapService{maps: env.Maps, mayUse: keyReaches})
+// RegisterMapService serves MapService from the host's registry. sealed tells before when an organisation's history is sealed, in
+// milliseconds since 1970 UTC, 0 where nothing is.
+func RegisterMapService(env *host.Env, sealed func(org string) int64) {
+	mapv1.RegisterMapServiceServer(env.GRPC, &mapService{maps: env.Maps, mayUse: keyReaches, sealed: sealed})
 }
 
 // mapService answers from the registry. Roles are enforced by the host; a key that is bound to one organisation sees no
@@ -23,6 +26,7 @@ type mapService struct {
 	mapv1.UnimplementedMapServiceServer
 	maps   *expmap.Registry
 	mayUse func(ctx context.Context, org string) bool
+	sealed func(org string) int64 // nil where nothing can be
 }
 
 func (s *mapService) GetMap(ctx context.Context, req *mapv1.GetMapRequest) (*mapv1.GetMapResponse, error) {
@@ -64,7 +68,16 @@ func (s *mapService) CheckMap(ctx context.Context, req *mapv1.CheckMapRequest) (
 	if err != nil {
 		return nil, err
 	}
-	return &mapv1.CheckMapResponse{Problems: problems, CurrentVersion: current, Recounts: recounts}, nil
+	return &mapv1.CheckMapResponse{Problems: problems, CurrentVersion: current, Recounts: s.asFarAs(req.GetMap().GetOrganisation(), recounts)}, nil
+}
+
+// asFarAs adds to why history is counted again how far back it can be.
+func (s *mapService) asFarAs(org string, recounts []string) []string {
+	if len(recounts) == 0 || s.sealed == nil || s.sealed(org) == 0 {
+		return recounts
+	}
+	day := time.UnixMilli(s.sealed(org)).In(s.maps.Current(org).Zone).Format(time.DateOnly)
+	return append(recounts, fmt.Sprintf("What happened before %s is sealed and stays as it was counted; breakdowns and linked metrics that are new begin with the facts that are still held.", day))
 }
 
 func (s *mapService) ApplyMap(ctx context.Context, req *mapv1.ApplyMapRequest) (*mapv1.ApplyMapResponse, error) {

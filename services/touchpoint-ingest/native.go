@@ -12,11 +12,9 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
@@ -45,9 +43,8 @@ type natives struct {
 }
 
 const (
-	nativeListed     = 100       // problems answered
-	nativeMessage    = 256 << 10 // bytes of events in one message
-	rehearsedRecords = 1000
+	nativeListed  = 100       // problems answered
+	nativeMessage = 256 << 10 // bytes of events in one message
 )
 
 // format returns a format by name; nil when there is none.
@@ -62,7 +59,7 @@ func (n *natives) format(name string) *format.Format {
 
 // options are those of a feed in an organisation: persons become keyed hashes, by the same key as the customers of facts.
 func (n *natives) options(organisation string, fd *feed.Feed) format.Options {
-	return format.Options{Zone: fd.Zone(), Person: func(text string) string {
+	return format.Options{Zone: fd.Zone(), About: fd.About(), Person: func(text string) string {
 		if text == "" {
 			return ""
 		}
@@ -211,81 +208,6 @@ func customerOf(token string) (h [seal.Size]byte) {
 	return h
 }
 
-// RehearseNative implements the RPC.
-func (n *natives) RehearseNative(ctx context.Context, req *ingestv1.RehearseNativeRequest) (*ingestv1.RehearseNativeResponse, error) {
-	p, ok := access.PrincipalFrom(ctx)
-	if !ok {
-		return nil, fault.New(fault.Unauthenticated, "rehearsing needs a key")
-	}
-	dl := req.GetDelivery()
-	org, src, m, fd, err := n.feedOf(p, dl.GetOrganisation(), dl.GetSource())
-	if err != nil && (m == nil || req.GetFormat() == "") {
-		return nil, err
-	}
-	if fd == nil {
-		fd = feed.Plain(m, src, req.GetFormat())
-	}
-	name := fd.Format()
-	if req.GetFormat() != "" {
-		name = req.GetFormat()
-	}
-	f := n.format(name)
-	if f == nil {
-		return nil, fault.Field("format", fmt.Sprintf("the format %q is not read here", name), "touchstone formats lists what is read")
-	}
-	o := n.options(org, fd)
-	parsed, err := parse(f, n.delivery(dl), o)
-	if err != nil {
-		return nil, err
-	}
-	return n.rehearsed(f, fd, m, src, parsed, o), nil
-}
-
-func (n *natives) rehearsed(f *format.Format, fd *feed.Feed, m *expmap.Map, src string, parsed format.Parsed, o format.Options) *ingestv1.RehearseNativeResponse {
-	out := &ingestv1.RehearseNativeResponse{Events: uint32(len(parsed.Events)), Ignored: counted(parsed.Ignored)}
-	calls := map[string]bool{}
-	for _, e := range parsed.Events {
-		calls[e.Call] = true
-	}
-	records := f.Assemble(parsed.Events, o)
-	for i := range records {
-		r := &records[i]
-		delete(calls, r.Call)
-		if i >= rehearsedRecords {
-			out.MoreRecords++
-			continue
-		}
-		x := &ingestv1.RehearsedRecord{Id: r.ID, Summary: r.String()}
-		if x.Fact, x.Refusal = fd.Fact(r); x.Refusal == nil {
-			withoutText(x.Fact)
-			x.Refusal = n.rec.rehearse(m, src, x.Fact)
-		}
-		if x.Refusal != nil {
-			x.Fact = nil
-		}
-		out.Records = append(out.Records, x)
-	}
-	out.Open = uint32(len(calls))
-	for i, x := range parsed.Problems {
-		if i >= rehearsedRecords {
-			out.MoreProblems++
-			continue
-		}
-		out.Problems = append(out.Problems, problem(x))
-	}
-	return out
-}
-
-// withoutText takes a customer's words out of a fact: they are nobody's to read here, and sealing them would make a key.
-func withoutText(f *factv1.Fact) {
-	if i := f.GetInteraction(); i != nil {
-		i.Note = ""
-	}
-	if a := f.GetAnswer(); a != nil {
-		a.Text = ""
-	}
-}
-
 // ListFormats implements the RPC.
 func (n *natives) ListFormats(context.Context, *ingestv1.ListFormatsRequest) (*ingestv1.ListFormatsResponse, error) {
 	out := new(ingestv1.ListFormatsResponse)
@@ -294,60 +216,6 @@ func (n *natives) ListFormats(context.Context, *ingestv1.ListFormatsRequest) (*i
 	}
 	slices.SortFunc(out.Formats, func(a, b *ingestv1.NativeFormat) int { return strings.Compare(a.GetName(), b.GetName()) })
 	return out, nil
-}
-
-// serve takes a webhook's request: POST /v1/native/{organisation}/{source}.
-func (n *natives) serve(d *door) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		p, err := webhook(d.guard, r)
-		if err != nil {
-			w.Header().Set("Connection", "close")
-			w.Header().Set("WWW-Authenticate", `Basic realm="touchstone"`)
-			d.fail(w, err)
-			return
-		}
-		body, err := readBody(w, r)
-		if err != nil {
-			d.refuse(w, speakerOf(p), err)
-			return
-		}
-		out, err := n.take(r.Context(), p, r.PathValue("organisation"), r.PathValue("source"), format.Delivery{
-			Body: body, Header: r.Header, URL: n.called(r), ReceivedAt: n.rec.clock(),
-		})
-		if err != nil {
-			d.fail(w, err)
-			return
-		}
-		b, err := protojson.Marshal(out)
-		if err != nil {
-			d.fail(w, err)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		send(w, http.StatusOK, b)
-	}
-}
-
-// called is the URL as its sender called it: signatures cover it.
-func (n *natives) called(r *http.Request) *url.URL {
-	u := *r.URL
-	u.Scheme, u.Host = "http", r.Host
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
-		u.Scheme = "https"
-	}
-	if n.base != nil {
-		u.Scheme, u.Host = n.base.Scheme, n.base.Host
-	}
-	return &u
-}
-
-// webhook finds the key of a request: a bearer token, or the password of basic authentication, which is all that many
-// systems can send.
-func webhook(g *access.Guard, r *http.Request) (access.Principal, error) {
-	if _, password, ok := r.BasicAuth(); ok {
-		return publisher(g, "Bearer "+password)
-	}
-	return publisher(g, r.Header.Get("Authorization"))
 }
 
 func problem(x format.Problem) *ingestv1.NativeProblem {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -14,9 +16,12 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accessv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/access/v1"
+	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
+	"github.com/touchstone-cx/touchstone/services/internal/audit"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 	"github.com/touchstone-cx/touchstone/services/internal/seal"
 	"github.com/touchstone-cx/touchstone/services/internal/wire"
@@ -32,8 +37,8 @@ import (
 //	                                      Repeated, the rest is found and retracted
 //	3  what came meanwhile, likewise      facts that count nowhere, and texts that can be read. Repeated, nothing is
 //	                                      retracted, and the key goes
-//	4  the key is deleted and synced      all is done but for the line in the log. Repeated, it is written
-//	5  the log tells it                   all is done
+//	4  the key is deleted and synced      all is done but for the line of audit. Repeated, it is written
+//	5  the audit tells it                 all is done
 //
 // A fact any version of which was about the customer is retracted whole. The retraction has the highest version there is:
 // whoever sends a version again, or a correction, finds the fact taken back. Retractions are history, so they raise no alert.
@@ -43,6 +48,9 @@ import (
 // customer is forgotten becomes a new fact once it ends; a text that came before can be read no more. A text that was sent
 // without a customer is nobody's, also where it is about a call of theirs, and stays.
 //
+// Facts that are sealed and were let go are only in sums any more, from which nobody can be told nor subtracted. A retraction is
+// remembered as long as facts are kept.
+//
 // Whoever sends a forgotten fact again records its text anew, by a new key, though it counts nowhere; and a backup from
 // before holds the facts without the retractions. After either, forget again.
 type persons struct {
@@ -50,12 +58,13 @@ type persons struct {
 	rec    *Recorder
 	hasher *seal.Hasher
 	sealer *seal.Sealer
+	audit  *audit.Log
 	log    *slog.Logger
 }
 
 // registerPersons registers PersonService.
 func registerPersons(reg grpc.ServiceRegistrar, rec *Recorder, hasher *seal.Hasher, sealer *seal.Sealer, log *slog.Logger) {
-	ingestv1.RegisterPersonServiceServer(reg, &persons{rec: rec, hasher: hasher, sealer: sealer, log: log})
+	ingestv1.RegisterPersonServiceServer(reg, &persons{rec: rec, hasher: hasher, sealer: sealer, audit: audit.New(rec.bus.JS()), log: log})
 }
 
 // who says of which organisation a request speaks, who calls, and by which hash the customer is known.
@@ -88,6 +97,9 @@ func (p *persons) AboutCustomer(req *ingestv1.AboutCustomerRequest, stream grpc.
 	if err != nil {
 		return err
 	}
+	if err := p.write(ctx, org, by, adminv1.AuditKind_AUDIT_KIND_CUSTOMER_READ, fmt.Sprintf("what is recorded about a customer was read: %d facts", len(newest))); err != nil {
+		return err
+	}
 	p.log.Info("audit: what is recorded about a customer is read", "organisation", org, "key", by.KeyID, "facts", len(newest))
 	get, unreadable := p.rec.factReader(), 0
 	for _, m := range said {
@@ -118,6 +130,11 @@ func (p *persons) AboutCustomer(req *ingestv1.AboutCustomerRequest, stream grpc.
 		p.log.Info("texts about a customer cannot be read: their key was deleted", "organisation", org, "texts", unreadable)
 	}
 	return nil
+}
+
+// write writes a line of audit; what it tells of is not answered without it.
+func (p *persons) write(ctx context.Context, org string, by access.Principal, kind adminv1.AuditKind, about string) error {
+	return p.audit.Write(ctx, &adminv1.AuditLine{At: timestamppb.New(p.rec.clock()), Organisation: org, Kind: kind, Key: by.KeyID, About: about})
 }
 
 // text opens what a customer wrote; ok is false where it was sealed by a key that is gone, also when they have a new one.
@@ -177,6 +194,13 @@ func (p *persons) ForgetCustomer(ctx context.Context, req *ingestv1.ForgetCustom
 	}
 	done := p.rec.clock()
 	out.DoneAt = timestamppb.New(done)
+	about := fmt.Sprintf("a customer was forgotten: %d facts retracted", out.GetFacts())
+	if req.GetReason() != "" {
+		about += "; reason: " + req.GetReason()
+	}
+	if err := p.write(ctx, org, by, adminv1.AuditKind_AUDIT_KIND_CUSTOMER_FORGOTTEN, about); err != nil {
+		return nil, err
+	}
 	p.log.Info("audit: a customer is forgotten", "organisation", org, "key", by.KeyID, "reason", req.GetReason(),
 		"facts", out.GetFacts(), "key_deleted", out.GetKeyDeleted(), "position", out.GetPosition(), "done_at", done)
 	if stays > 0 {
@@ -315,7 +339,12 @@ func (p *persons) publish(ctx context.Context, org, source string, facts []*fact
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "encoding retractions")
 	}
-	results, err := p.rec.recordPatiently(ctx, org, source, data)
+	by := access.Principal{Organisation: org, Source: source, Role: accessv1.Role_ROLE_SOURCE} // the service itself, in its name
+	var results []*ingestv1.FactResult
+	err = patiently(ctx, 100*time.Millisecond, []fault.Kind{fault.Exhausted}, func() (err error) {
+		results, err = p.rec.Record(ctx, by, data)
+		return err
+	})
 	if err != nil {
 		return err
 	}

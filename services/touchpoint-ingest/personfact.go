@@ -10,10 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/protobuf/proto"
 
-	accessv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/access/v1"
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
-	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
-	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 	"github.com/touchstone-cx/touchstone/services/internal/wire"
@@ -60,7 +57,7 @@ const (
 	factExpiry    = 30 * time.Second
 )
 
-// readFacts reads an organisation's facts from a sequence of TS_FACT on to where it ends at the call, and returns where that
+// readFacts reads an organisation's facts from a sequence of TS_FACT on, or from its first where it was trimmed beyond, to where it ends at the call, and returns where that
 // is. A message is only scanned when wanted says so: most can be told by a search for a few bytes. What cannot be scanned
 // counts nowhere either, and is passed over.
 func (r *Recorder) readFacts(ctx context.Context, org string, from uint64, wanted func(sequence uint64, data []byte) bool, each func(sequence uint64, index int, r *wire.Recorded)) (last uint64, err error) {
@@ -71,7 +68,7 @@ func (r *Recorder) readFacts(ctx context.Context, org string, from uint64, wante
 	if err != nil {
 		return 0, unread(err)
 	}
-	last = s.CachedInfo().State.LastSeq
+	last, from = s.CachedInfo().State.LastSeq, max(from, s.CachedInfo().State.FirstSeq)
 	subject := "ts.fact." + org + ".*" // every partition
 	end, err := s.GetLastMsgForSubject(ctx, subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -157,30 +154,13 @@ func (g *factReader) fact(ctx context.Context, at place) (f *factv1.RecordedFact
 		if err := proto.Unmarshal(r.Raw, f); err != nil {
 			return err
 		}
+		if i := f.GetInteraction(); i != nil {
+			i.Agent = nil // what a customer met is theirs, and who handled it is not
+		}
 		return found
 	})
 	if !errors.Is(err, found) {
 		return nil, fault.Wrap(fault.Internal, err, "fact %d of message %d cannot be read again", at.index, at.sequence)
 	}
 	return f, nil
-}
-
-// recordPatiently is Record in the name of a source, by the service itself: it waits while there is no room.
-func (r *Recorder) recordPatiently(ctx context.Context, org, source string, request []byte) ([]*ingestv1.FactResult, error) {
-	by := access.Principal{Organisation: org, Source: source, Role: accessv1.Role_ROLE_SOURCE}
-	for {
-		results, err := r.Record(ctx, by, request)
-		if fault.KindOf(err) != fault.Exhausted || err == nil {
-			return results, err
-		}
-		wait := 100 * time.Millisecond
-		if f := (*fault.Error)(nil); errors.As(err, &f) {
-			wait = max(wait, f.RetryAfter)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(wait):
-		}
-	}
 }

@@ -44,7 +44,7 @@ func Unit() host.Unit {
 
 const section = "ingest"
 
-func start(_ context.Context, env *host.Env) error {
+func start(ctx context.Context, env *host.Env) error {
 	cfg := defaults()
 	if err := env.Config(section, &cfg); err != nil {
 		return err
@@ -78,8 +78,15 @@ func start(_ context.Context, env *host.Env) error {
 		return err
 	}
 	env.OnStop("pace", func(context.Context) error { return pc.close() })
+	sl := &seals{js: env.Bus.JS()}
+	if err := sl.open(ctx); err != nil {
+		return fmt.Errorf("reading what is sealed: %w", err)
+	}
+	env.Go("seals", sl.follow)
+	admitter := admit.New(hasher, sealer)
+	admitter.SealedBefore = sl.before
 	rec := &Recorder{
-		admitter: admit.New(hasher, sealer), maps: env.Maps, bus: env.Bus, clock: env.Clock, cfg: cfg,
+		admitter: admitter, maps: env.Maps, bus: env.Bus, clock: env.Clock, cfg: cfg,
 		limits:   laneLimits{message: cfg.MessageBytes, inFlight: cfg.InFlight, queue: cfg.QueueBytes, ack: cfg.AckTimeout},
 		refusals: refused, space: sp, limiter: newLimiter(cfg.SourceRate, env.Clock), stats: st, pace: pc, log: env.Log, lanes: map[laneKey]*lane{},
 	}
@@ -88,7 +95,7 @@ func start(_ context.Context, env *host.Env) error {
 	env.Go("space", sp.run)
 	env.Health("space", func(context.Context) error { return sp.admit() })
 	(&service{rec: rec, imports: newImports(env), log: env.Log}).register(env.GRPC)
-	RegisterMapService(env)
+	RegisterMapService(env, sl.before)
 	RegisterDirectoryService(env)
 	registerPersons(env.GRPC, rec, hasher, sealer, env.Log)
 	d := registerHTTP(env, rec, env.Guard)

@@ -69,6 +69,8 @@ type Sample struct {
 	Simulated int64
 	// Damaged says that a cell could not be read: no score may be shown.
 	Damaged bool
+	// Beside are samples of what a score needs beside the measure, of the same scope; nil for most scores.
+	Beside []*Sample
 }
 
 // Offered returns the number of interactions of all outcomes.

@@ -48,8 +48,8 @@ func (l *Ledger) Len() uint64 { return l.n }
 // IndexBytes returns the memory of the index.
 func (l *Ledger) IndexBytes() uint64 { return l.index.bytes() }
 
-// Load fills the index from the store. If each is not nil it is called with every entry, in order; the entry is valid only
-// during the call.
+// Load fills the index from the store. If each is not nil it is called with every entry that was not removed, in order; the
+// entry is valid only during the call.
 func (l *Ledger) Load(each func(number uint64, entry []byte) error) error {
 	return l.store.Scan(l.prefix, func(k, v []byte) error {
 		if len(k) != len(l.prefix)+8 {
@@ -65,6 +65,10 @@ func (l *Ledger) Load(each func(number uint64, entry []byte) error) error {
 		}
 		for i := range c.ends {
 			e := c.entry(i)
+			if len(e) == 0 { // removed
+				l.n++
+				continue
+			}
 			if len(e) < 16 {
 				return errDamaged
 			}
@@ -82,8 +86,12 @@ func (l *Ledger) Load(each func(number uint64, entry []byte) error) error {
 
 var errDamaged = errors.New("ledger: chunk is damaged; rebuild the state")
 
-// encoded chunk: count, then length of each entry, then the entries.
+// encoded chunk: count, then length of each entry, 0 for one that was removed, then the entries. A full chunk of nothing but
+// removed ones is a zero.
 func decode(number uint64, v []byte) (*chunk, error) {
+	if len(v) == 1 && v[0] == 0 {
+		return &chunk{number: number, ends: make([]uint32, ChunkEntries)}, nil
+	}
 	n, k := binary.Uvarint(v)
 	if k <= 0 || n == 0 || n > ChunkEntries {
 		return nil, errDamaged
@@ -108,6 +116,9 @@ func decode(number uint64, v []byte) (*chunk, error) {
 }
 
 func (c *chunk) encode() []byte {
+	if len(c.data) == 0 && len(c.ends) == ChunkEntries {
+		return []byte{0}
+	}
 	b := make([]byte, 0, len(c.data)+2*len(c.ends)+1)
 	b = binary.AppendUvarint(b, uint64(len(c.ends)))
 	var last uint32
@@ -229,7 +240,7 @@ func (l *Ledger) Replace(number uint64, entry []byte) error {
 	return nil
 }
 
-// Read returns an entry for a reader.
+// Read returns an entry for a reader; none for one that was removed.
 func (l *Ledger) Read(number uint64) ([]byte, error) {
 	c := l.chunks[number/ChunkEntries]
 	if c == nil {
@@ -244,7 +255,7 @@ func (l *Ledger) Read(number uint64) ([]byte, error) {
 	return nil, errDamaged
 }
 
-// ReadChunk calls f for each entry of the chunk that holds number from, beginning there.
+// ReadChunk calls f for each entry of the chunk that holds number from, beginning there; with none for one that was removed.
 func (l *Ledger) ReadChunk(from uint64, f func(number uint64, entry []byte) error) error {
 	c := l.chunks[from/ChunkEntries]
 	if c == nil {

@@ -150,3 +150,85 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What is removed is found no more, also after a restart; every other entry keeps its number.
+func TestRemove(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		st, err := memstore.New().Open("x")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		l := New(st, []byte("l"))
+		flush := func() {
+			var w fold.Write
+			l.Flush(&w)
+			if w.Expect, err = st.Position(); err != nil {
+				rt.Fatal(err)
+			}
+			w.Position = fold.Position{Sequence: w.Expect.Sequence + 1}
+			if err := st.Commit(&w); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		reload := func() {
+			flush()
+			l = New(st, []byte("l"))
+			if err := l.Load(nil); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		var model []string
+		gone := map[uint64]bool{}
+		for round := range rapid.IntRange(1, 4).Draw(rt, "rounds") {
+			for range rapid.IntRange(0, 200).Draw(rt, "new") {
+				id := fmt.Sprint(len(model))
+				hi, lo, e := entry(id, rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(rt, "payload"))
+				if n, err := l.Append(hi, lo, e); err != nil || n != uint64(len(model)) {
+					rt.Fatalf("number %d, %v", n, err)
+				}
+				model = append(model, string(e))
+			}
+			if rapid.Bool().Draw(rt, "restart before") {
+				reload()
+			}
+			from, to := rapid.Uint64Range(0, 400).Draw(rt, "from"), rapid.Uint64Range(0, 800).Draw(rt, "to")
+			odd := rapid.Bool().Draw(rt, "odd ones only")
+			if err := l.Remove(func(n uint64) bool {
+				out := n >= from && n < to && (!odd || n%2 == 1)
+				gone[n] = gone[n] || out
+				return out
+			}); err != nil {
+				rt.Fatal(err)
+			}
+			if rapid.Bool().Draw(rt, "restart after") {
+				reload()
+			}
+			if l.Len() != uint64(len(model)) {
+				rt.Fatalf("round %d: %d entries, want %d", round, l.Len(), len(model))
+			}
+			var seen uint64
+			if err := l.Each(func(n uint64, e []byte) error {
+				if gone[n] || string(e) != model[n] {
+					rt.Fatalf("entry %d is %x", n, e)
+				}
+				seen++
+				return nil
+			}); err != nil {
+				rt.Fatal(err)
+			}
+			for n := range uint64(len(model)) {
+				hi, lo, _ := entry(fmt.Sprint(n), nil)
+				k, e, found, err := l.Find(hi, lo)
+				if err != nil || found == gone[n] || found && (k != n || string(e) != model[n]) {
+					rt.Fatalf("entry %d: found %v at %d, %v", n, found, k, err)
+				}
+				if !gone[n] {
+					seen--
+				}
+			}
+			if seen != 0 {
+				rt.Fatal("not every entry was shown")
+			}
+		}
+	})
+}

@@ -3,17 +3,21 @@ package score
 import "slices"
 
 // better says which way a statistic of a measure is better: 1 higher, −1 lower, 0 not told. Of questions higher is better,
-// except for the effort asked in CES 1; of metrics the map tells. Less spread is always better.
+// except for the effort asked in CES 1 and for what is felt of a metric; of metrics the map tells. Less spread is always better, and
+// fewer bad experiences are.
 func better(m Measure, statistic string) int {
 	up := m.Better
 	if m.isQuestion() {
-		up = 1
-		if m.Kind == CES1 {
+		switch m.Kind {
+		case CES1:
 			up = -1
+		case Perceived: // as the metric
+		default:
+			up = 1
 		}
 	}
 	switch statistic {
-	case "sd", "spread":
+	case "sd", "spread", "bad":
 		return -1
 	case "count":
 		if m.isQuestion() {

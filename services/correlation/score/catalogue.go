@@ -13,6 +13,7 @@ type Spec struct {
 	Metrics, Questions []Measure
 	Outcomes           []string
 	ServiceLevels      []ServiceLevel
+	Ratios             []Ratio
 	CxScores           []CxScore
 	// Experience is true when any touchpoint asks about success, effort and emotion.
 	Experience bool
@@ -48,12 +49,18 @@ func NewCatalogue(spec Spec) *Catalogue {
 			Better: 1, Compute: l.compute,
 		})
 	}
+	for _, r := range spec.Ratios {
+		c.add(r.define())
+	}
 	for _, m := range slices.Concat(spec.Metrics, spec.Questions) {
 		c.heads[m.ID] = m
 		for i, st := range slices.Concat(Statistics(), Shares(m)) {
 			if st.Lacks(m) == "" {
 				c.add(define(m, st, i, spec.Minimums.of(m)))
 			}
+		}
+		for _, d := range compared(m, spec.Minimums.of(m)) {
+			c.add(d)
 		}
 	}
 	for _, x := range spec.CxScores {
@@ -76,7 +83,7 @@ func define(m Measure, st Statistic, i int, minimum int64) *Definition {
 		group = "4"
 	}
 	return &Definition{
-		ID: m.ID + "." + st.Name, Measure: m.ID, Distribution: st.Distribution, Unit: st.Unit(m), Sentence: st.Sentence(m), Headline: st.Name == headline(m),
+		ID: m.ID + "." + st.Name, Measure: m.ID, Distribution: st.Distribution, Unit: st.Unit(m), Sentence: st.Sentence(m) + m.worth(), Headline: st.Name == headline(m),
 		Order:   fmt.Sprintf("%s%s.%03d", group, m.ID, i),
 		Better:  st.better(m),
 		Minimum: minimum, Employees: m.Kind == ENPS, answers: m.isQuestion(),
@@ -84,7 +91,29 @@ func define(m Measure, st Statistic, i int, minimum int64) *Definition {
 	}
 }
 
+// compared defines the scores of a measure that need more than its own values: shares by a limit, gaps.
+func compared(m Measure, minimum int64) []*Definition {
+	var out []*Definition
+	if m.Limit != nil {
+		out = limited(m)
+	}
+	if m.Compared != nil {
+		for i, g := range m.Compared.Gaps {
+			out = append(out, gap(m, g, i, minimum))
+		}
+	}
+	return out
+}
+
 func (c *Catalogue) add(d *Definition) {
+	if n, compute := len(d.Beside), d.Compute; n > 0 {
+		d.Compute = func(s *cell.Sample) Result {
+			if len(s.Beside) != n {
+				return suppressed("unknown: not all that it is made of is at hand")
+			}
+			return compute(s)
+		}
+	}
 	c.byID[d.ID] = d
 	c.list = append(c.list, d)
 }

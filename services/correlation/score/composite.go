@@ -88,8 +88,10 @@ func (p Part) points(v float64) float64 {
 func (c *Composite) Measures() []string {
 	var out []string
 	for _, p := range c.Parts {
-		if !slices.Contains(out, p.Score.Measure) {
-			out = append(out, p.Score.Measure)
+		for _, measure := range p.Score.Measures() {
+			if !slices.Contains(out, measure) {
+				out = append(out, measure)
+			}
 		}
 	}
 	return out

@@ -56,6 +56,12 @@ func (c *Catalogue) noStatistic(field string, m Measure, name string) error {
 			return fault.Field(field, fmt.Sprintf("The %s %q has no %s: %s.", m.noun(), m.ID, name, why), "Use "+m.ID+"."+headline(m)+".")
 		}
 	}
+	if why := lacksCompared(m, name); why != "" {
+		return fault.Field(field, fmt.Sprintf("The %s %q has no %s: %s.", m.noun(), m.ID, name, why), "Use "+m.ID+"."+headline(m)+".")
+	}
+	for _, d := range compared(m, 0) {
+		has = append(has, strings.TrimPrefix(d.ID, m.ID+"."))
+	}
 	if name == "" {
 		return fault.Field(field, fmt.Sprintf("The %s %q is not a score by itself.", m.noun(), m.ID), "Add a statistic: "+m.ID+". and one of "+listed(has)+".")
 	}
@@ -64,6 +70,19 @@ func (c *Catalogue) noStatistic(field string, m Measure, name string) error {
 		hint = fmt.Sprintf(" Did you mean %q?", m.ID+"."+near)
 	}
 	return fault.Field(field, fmt.Sprintf("The %s %q has no statistic %q.%s", m.noun(), m.ID, name, hint), "Use one of "+listed(has)+".")
+}
+
+// lacksCompared says why a measure has no share by a limit, or no gap, of that name; empty for other names.
+func lacksCompared(m Measure, name string) string {
+	switch name {
+	case "within", "beyond":
+		return "only linked metrics with a limit have it"
+	case "gap_stated", "gap_last", "gap_history":
+		return "the map does not name it in the question's baselines"
+	case "gap_felt":
+		return "only questions of kind perceived have it"
+	}
+	return ""
 }
 
 func (c *Catalogue) didYouMean(id string) string {

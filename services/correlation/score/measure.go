@@ -35,6 +35,8 @@ const (
 	Emotion
 	// Choice is one of the declared choices.
 	Choice
+	// Perceived is how much of a metric the customer felt there was.
+	Perceived
 )
 
 // Feeling says whether a choice is a good or a bad feeling.
@@ -83,7 +85,7 @@ func (f Facet) String() string {
 	}
 }
 
-// Measure is a metric or a question as far as its statistics need it.
+// Measure is a metric or a question as far as its statistics need it. It is kept small: explanations take it along by value.
 type Measure struct {
 	ID   string
 	Kind Kind
@@ -91,7 +93,8 @@ type Measure struct {
 	Unit string
 	// Resolution is the number of values in one unit, 1 or more; 1 for questions.
 	Resolution int64
-	// Better is 1 when higher values of a metric are better, −1 when lower ones are, 0 when the map does not tell.
+	// Better is 1 when higher values of a metric are better, −1 when lower ones are, 0 when the map does not tell; of a Perceived
+	// question that of the metric perceived.
 	Better int
 	// Min and Max are the ends of a question's scale.
 	Min, Max int64
@@ -99,6 +102,19 @@ type Measure struct {
 	Options []Option
 	// Facet of the open experience index that a question measures.
 	Facet Facet
+	// Floor is the value in units from which an experience is a bad one, see bad; nil where there is none.
+	Floor *float64
+	// Compared says what answers to a question are compared with; nil for most.
+	Compared *Compared
+	// Limit is that of a linked metric; nil where it has none.
+	Limit *Limit
+}
+
+// Compared says what answers to a question are compared with.
+type Compared struct {
+	// Worth says what a point of a Perceived question stands for ("60 s of wait").
+	Worth string
+	Gaps  []Gap
 }
 
 func (m Measure) isQuestion() bool { return m.Kind != Metric }

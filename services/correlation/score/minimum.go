@@ -31,6 +31,11 @@ func (m Minimums) of(x Measure) int64 {
 // Withheld is the result of a score with fewer cases than its minimum. It says nothing of how many there are.
 func Withheld(minimum int64) Result { return suppressed(fmt.Sprintf("fewer than %d answers", minimum)) }
 
+// Damaged is the result of a score of cells that cannot be read.
+func Damaged() Result {
+	return suppressed("damaged: cells of it cannot be read; count all facts again with touchstone rebuild")
+}
+
 // Shielded is the result of a score that could be shown, but would tell of a smaller group that is withheld.
 func Shielded() Result {
 	return suppressed("withheld: a group with fewer answers could be worked out from it")

@@ -5,7 +5,12 @@
 // explanation, and the tests that range over the slice.
 package score
 
-import "github.com/touchstone-cx/touchstone/services/correlation/cell"
+import (
+	"slices"
+	"time"
+
+	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+)
 
 // Definition is one score of one organisation's map.
 type Definition struct {
@@ -15,6 +20,18 @@ type Definition struct {
 	Measure string
 	// Distribution is true when it needs the measure's histogram as well.
 	Distribution bool
+	// Beside is what it needs beside Measure: Compute finds a sample of each in the sample's Beside, in this order. Most scores
+	// need nothing.
+	Beside []Beside
+	// Decides is how long it takes until a case is decided; 0 where that is known at once.
+	Decides time.Duration
+	// Of are the metrics and questions all of which must be measured or asked where it can have values; nil stands for Measure.
+	Of []string
+	// Together is true when it is taken only over touchpoints where it can have values: what one of them measures of it is not
+	// held against what another does.
+	Together bool
+	// Outcomes are those of the interactions that it counts; nil means any.
+	Outcomes []string
 	// Unit of the value ("s", "%", "points", "interactions").
 	Unit string
 	// Sentence says what is computed.
@@ -42,9 +59,27 @@ type Definition struct {
 	answers bool // its cases are answers
 }
 
-// Needs says what of the cells Compute needs.
+// Beside is a measure that a score needs beside its own.
+type Beside struct {
+	cell.Needs
+	// Decided leaves out what is younger than the definition's Decides as of the moment of the score.
+	Decided bool
+}
+
+// Needs says what of the cells Compute needs of Measure.
 func (d *Definition) Needs() cell.Needs {
 	return cell.Needs{Measure: d.Measure, Distribution: d.Distribution}
+}
+
+// Measures returns the measures of which it needs cells, each once, Measure first.
+func (d *Definition) Measures() []string {
+	all := []string{d.Measure}
+	for _, b := range d.Beside {
+		if !slices.Contains(all, b.Measure) {
+			all = append(all, b.Measure)
+		}
+	}
+	return all
 }
 
 // Result is a computed score.
@@ -64,6 +99,10 @@ type Result struct {
 	Coverage *float64
 	// Composed is what a CX score came out of; nil for all others.
 	Composed *Composed
+	// Gap is what a gap lies between; nil for all others, and without a value.
+	Gap *Sides
+	// Pending are the cases that are not decided yet; nil for scores that are decided at once.
+	Pending *Pending
 
 	explain func() Explanation
 }
@@ -73,6 +112,16 @@ type Interval struct {
 	Low, High float64
 	// Method is "wald", "adjusted wald", "wilson", "t" or "order statistic".
 	Method string
+}
+
+// Sides are the means between which a gap lies, in the definition's unit.
+type Sides struct{ Experienced, Baseline float64 }
+
+// Pending are cases too young to be decided, which are left out of the value.
+type Pending struct {
+	N int64
+	// Share of all cases of the window, 0 to 1.
+	Share float64
 }
 
 // Explanation is the arithmetic of a result.

@@ -12,14 +12,16 @@ import (
 
 var wait = score.Measure{ID: "wait", Unit: "s", Resolution: 1000}
 
+func floorOf(v float64) *float64 { return &v }
+
 func catalogue() *score.Catalogue {
 	return score.NewCatalogue(score.Spec{
-		Metrics: []score.Measure{wait, {ID: "points", Unit: "points", Resolution: 1}, {ID: "tenths", Unit: "mm", Resolution: 10}},
+		Metrics: []score.Measure{wait, {ID: "points", Unit: "points", Resolution: 1, Better: 1, Floor: floorOf(20)}, {ID: "tenths", Unit: "mm", Resolution: 10}},
 		Questions: []score.Measure{
 			{ID: "recommend", Kind: score.NPS, Resolution: 1, Min: 0, Max: 10},
 			{ID: "satisfied", Kind: score.CSAT, Resolution: 1, Min: 1, Max: 5},
 			{ID: "easy", Kind: score.CES2, Resolution: 1, Min: 1, Max: 7},
-			{ID: "effort", Kind: score.CES1, Resolution: 1, Min: 1, Max: 5},
+			{ID: "effort", Kind: score.CES1, Resolution: 1, Min: 1, Max: 5, Floor: floorOf(4)},
 			{ID: "solved", Kind: score.YesNo, Resolution: 1, Min: 0, Max: 1},
 			{ID: "cold", Kind: score.Rating, Resolution: 1, Min: -3, Max: 3},
 			{ID: "workplace", Kind: score.ENPS, Resolution: 1, Min: 0, Max: 10},
@@ -182,6 +184,10 @@ func TestFindSaysWhatThereIs(t *testing.T) {
 		"recommend.p90":        "for metrics only",
 		"recommend.top2":       "for satisfaction",
 		"satisfied.share.6":    "has no statistic",
+		"satisfied.bad":        "gives it no floor",
+		"satisfied.gap_stated": "does not name it in the question's baselines",
+		"satisfied.gap_felt":   "only questions of kind perceived",
+		"wait.within":          "only linked metrics with a limit",
 		"outcome.lost.share":   "answered, abandoned",
 		"outcome.answered":     "answered, abandoned",
 		"zzz.qqq":              "There are interactions.count",

@@ -38,6 +38,8 @@ func onlyTop2(m Measure) string {
 		return ""
 	case Metric:
 		return "it is for questions"
+	case Perceived:
+		return "it is for questions of which higher points are better"
 	default:
 		return "it is for satisfaction, ease (CES 2.0) and rating questions"
 	}

@@ -42,6 +42,7 @@ func Statistics() []Statistic {
 		{"p10", onlyMetric, Measure.unit, percentileSentence("10th percentile", 10), true, percentile(10), nil},
 		{"p90", onlyMetric, Measure.unit, percentileSentence("90th percentile", 90), true, percentile(90), nil},
 		{"p95", onlyMetric, Measure.unit, percentileSentence("95th percentile", 95), true, percentile(95), nil},
+		{"bad", onlyFloored, percent, badSentence, true, bad, nil},
 		{"sd", onlyOrdered, Measure.unit, sdSentence, false, sd, nil},
 		{"spread", onlyMetric, Measure.unit, spreadSentence, true, spread, nil},
 		{"sum", onlyMetric, Measure.unit, sumSentence, false, sum, nil},

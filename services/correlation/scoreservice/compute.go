@@ -46,8 +46,8 @@ func (h *hub) compute(all []*series) {
 			}
 			sr.t = t
 		}
-		key := sampleKey{sr.key.organisation, sr.key.scope, "", cell.Needs{Measure: sr.t.Definition.Measure}, sr.key.window}
-		if sr.t.Definition.Composite != nil {
+		key := sampleKey{organisation: sr.key.organisation, scope: sr.key.scope, needs: cell.Needs{Measure: sr.t.Definition.Measure}, window: sr.key.window}
+		if sr.t.ownSample() {
 			key.of = sr.t.Definition.ID
 		}
 		groups[key] = append(groups[key], sr)
@@ -88,7 +88,7 @@ type scored struct {
 // stale reports whether a series must be computed again.
 func (h *hub) stale(sr *series, t *Target, span state.Span) (stale bool) {
 	h.r.view(t.Organisation(), func(v *view) {
-		is := seen{v.generation, v.Epoch(t.Scope), t.Map.Version, span.From, span.To}
+		is := t.seen(v, span)
 		stale = sr.seen != is || is.epoch == 0
 	})
 	return stale
@@ -101,13 +101,14 @@ func (h *hub) group(group []*series, now time.Time) []scored {
 	var at Moment
 	var x *taken
 	var stale []*series
+	var disputes []*contested
 	var is seen
 	needs := t.Definition.Needs()
 	if len(t.places) > placesAView && h.stale(group[0], t, span) {
 		h.r.warm(t, span)
 	}
 	h.r.view(t.Organisation(), func(v *view) {
-		is = seen{v.generation, v.Epoch(t.Scope), t.Map.Version, span.From, span.To}
+		is = t.seen(v, span)
 		for _, sr := range group {
 			if sr.seen != is || is.epoch == 0 {
 				stale = append(stale, sr)
@@ -116,16 +117,20 @@ func (h *hub) group(group []*series, now time.Time) []scored {
 		}
 		if len(stale) > 0 {
 			at = v.moment(now)
-			if t.Definition.Composite != nil {
+			if t.ownSample() {
 				x = h.r.bag(v).take(t, span)
 			} else {
 				x = &taken{sample: h.r.sample(v, t, t.name(), t.Scope, needs, span)}
+			}
+			for _, sr := range stale {
+				disputes = append(disputes, contests(v, sr.t, x.sample, needs, span))
 			}
 		}
 	})
 	out := make([]scored, len(stale))
 	for i, sr := range stale {
 		sr.seen = is
+		x.disputes = disputes[i]
 		out[i] = scored{sr, sr.t.finish(x, span, at)}
 	}
 	return out

@@ -132,9 +132,9 @@ func TestCxScoreExplainedToItsCells(t *testing.T) {
 		}
 	}
 	for _, c := range resp.GetCells() {
-		cells = append(cells, fmt.Sprint(c.GetTouchpoint(), " ", c.GetN(), " ", c.GetSum()))
+		cells = append(cells, fmt.Sprint(c.GetTouchpoint(), " ", c.GetN(), " ", c.GetSum(), " of ", c.GetScore()))
 	}
-	if got, want := strings.Join(cells, ", "), "call 1 5, call 1 5, shop 1 10, call 2 30000, shop 1 40000"; got != want {
+	if got, want := strings.Join(cells, ", "), "call 1 5 of satisfied.mean, call 1 5 of recommend.mean, shop 1 10 of recommend.mean, call 2 30000 of wait.mean, shop 1 40000 of wait.mean"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	// Who asks for the facts is told where they are.

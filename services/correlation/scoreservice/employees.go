@@ -1,48 +1,84 @@
 package scoreservice
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
-	"github.com/touchstone-cx/touchstone/services/correlation/cell"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
-	"github.com/touchstone-cx/touchstone/services/correlation/state"
 	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 )
 
-// Answers of employees are shown for whole days and longer, never watched, never with fewer than the minimum, and only so
-// far as none of the scores of one window tells of fewer when they are added or subtracted. They are divided one way at a
-// time, by place or by one breakdown: of both at once every cell of the table would have to be looked at. What two windows
-// tell when they are subtracted is limited by whole days and the minimum, and not excluded. Values move with every answer,
-// not yet in steps.
+// Answers of employees are shown for whole days and longer, never watched, never with fewer than the minimum, and in steps:
+// see score.Steps. Today belongs to no step. A step counts on its last day, so that a window is the whole steps that end in
+// it, and says where the first of them begins. So nothing that is shown, in whatever windows, scopes and at whatever moments,
+// tells of fewer than the minimum when it is added or subtracted.
+//
+// They are divided one way only, which the map tells: by place where the question is asked at several touchpoints, else by the
+// first of team, channel and attributes that is kept as a breakdown. What differs between a place and a team may be one
+// answer, and of three divisions at once every cell of the table would have to be looked at.
+//
+// What remains: an answer that comes, is corrected or is taken back after its day has been shown moves that day, and may move
+// the steps after it; another map may ask elsewhere or divide otherwise. Who reads before and after sees the difference. And
+// medians and shares of values tell more of a group than its sum does, though of no smaller one.
 
 const nobody = "so that nobody can be recognised"
 
-// fits refuses windows and scopes in which a score is not shown.
-func fits(def *score.Definition, name scope, w scorev1.Window, field string) error {
+// fits refuses windows in which a score is not shown.
+func fits(def *score.Definition, w scorev1.Window, field string) error {
 	if !def.Employees {
 		return nil
 	}
 	if short(w) {
 		return fault.Field(field+".window", "Answers of employees are shown for whole days and longer only, "+nobody+".", "Use 7d, 28d, 13w or all.")
 	}
-	if !undivided(name) {
-		return fault.Field(field+".scope", "Answers of employees are divided by place, or by one of channel, team and segment, not by both, "+nobody+".",
-			"Leave out one of the two.")
-	}
 	return nil
+}
+
+// division returns the breakdown by which the answers of employees to a question are divided; empty for places.
+func (d declared) division(def *score.Definition) string {
+	q := d.m.Questions[def.Measure]
+	if q == nil || len(q.Touchpoints) > 1 {
+		return ""
+	}
+	for _, b := range [...]string{byTeam, byChannel} {
+		if kept(d.m, b) {
+			return b
+		}
+	}
+	for _, a := range slices.Sorted(maps.Keys(d.m.Attributes)) {
+		if kept(d.m, byAttribute+a) {
+			return byAttribute + a
+		}
+	}
+	return ""
+}
+
+// divides reports whether a scope is of the division of a score of employees.
+func (d declared) divides(def *score.Definition, name scope) bool {
+	return name == scope{} || d.division(def) == name.breakdown && (name.breakdown == "" || name.level == ofOrganisation)
+}
+
+// divided refuses scopes in which a score is not shown.
+func (d declared) divided(def *score.Definition, name scope, field string) error {
+	if !def.Employees || d.divides(def, name) {
+		return nil
+	}
+	by := "touchpoint, stage and journey"
+	if b := d.division(def); b != "" {
+		by = strings.TrimPrefix(b, byAttribute)
+	}
+	return fault.Field(field+".scope", fmt.Sprintf("Answers of employees to %s are divided by %s only, %s.", def.Measure, by, nobody),
+		"Leave out the rest of the scope. A question asked at several touchpoints is divided by place, one asked at a single one by team.")
 }
 
 func short(w scorev1.Window) bool {
 	return w == scorev1.Window_WINDOW_5M || w == scorev1.Window_WINDOW_1H || w == scorev1.Window_WINDOW_24H
 }
-
-// undivided reports whether a scope divides one way at most.
-func undivided(name scope) bool { return name.level == ofOrganisation || name.breakdown == "" }
 
 // watchable refuses what is not watched.
 func watchable(def *score.Definition, field string) error {
@@ -77,81 +113,6 @@ func dayStep(step scorev1.Step) (scorev1.Step, error) {
 	return step, nil
 }
 
-// census counts the answers to one question, in all and by what they are divided by.
-type census struct {
-	total int64
-	by    map[string]int64
-}
-
-// takeCensus counts the answers of a target's window through the whole organisation.
-func takeCensus(v *view, t *Target, span state.Span) *census {
-	c := &census{by: map[string]int64{}}
-	sum := func(sc state.Scope, f func(touchpoint, value string, n int64)) {
-		v.Cells(sc, t.Definition.Measure, span, func(touchpoint, value, _ string, _ state.Tier, _ time.Time, m *cell.Moments, _ int64) {
-			if m != nil {
-				f(touchpoint, value, m.N+m.ObservedN)
-			}
-		})
-	}
-	sum(state.Scope{}, func(touchpoint, _ string, n int64) {
-		c.total += n
-		if t.Scope.Breakdown == "" {
-			c.by[touchpoint] += n
-		}
-	})
-	if t.Scope.Breakdown != "" {
-		parts := []state.Part{}
-		for _, value := range values(t.Map, t.Scope.Breakdown) {
-			parts = append(parts, state.Part{Value: value, From: state.FirstDay, To: state.LastDay})
-		}
-		sum(state.Scope{Breakdown: t.Scope.Breakdown, Parts: parts}, func(_, value string, n int64) { c.by[value] += n })
-	}
-	return c
-}
-
-// withheld returns what is shown instead of a score of employees that must not be.
-func (t *Target) withheld(c *census, span state.Span) (score.Result, bool) {
-	groups, constant := t.groups(span)
-	switch shown := score.Disclose(c.total, c.by, groups, t.Definition.Minimum); {
-	case shown[t.name().groupID()]:
-		return score.Result{}, false
-	case !constant:
-		return score.Result{Suppressed: "withheld: its teams changed within this time"}, true
-	case t.counted(c) < t.Definition.Minimum:
-		return score.Withheld(t.Definition.Minimum), true
-	}
-	return score.Shielded(), true
-}
-
-// counted is the number of answers in a scope that is constant.
-func (t *Target) counted(c *census) int64 {
-	if t.level == ofOrganisation && t.Scope.Breakdown == "" {
-		return c.total
-	}
-	var n int64
-	for _, m := range t.members() {
-		n += c.by[m]
-	}
-	return n
-}
-
-// members returns what of a census a target is the sum of.
-func (t *Target) members() []string {
-	switch {
-	case t.Scope.Breakdown == "":
-		return t.s.touchpoints[t.level][t.id]
-	case t.Scope.Parts == nil:
-		return []string{t.Scope.Value}
-	}
-	var out []string
-	for _, p := range t.Scope.Parts {
-		if !slices.Contains(out, p.Value) {
-			out = append(out, p.Value)
-		}
-	}
-	return out
-}
-
 // groupID names a scope among the groups of its division; the organisation is "".
 func (s scope) groupID() string {
 	if s.breakdown != "" {
@@ -163,38 +124,33 @@ func (s scope) groupID() string {
 	return s.level.String() + " " + s.id
 }
 
-// groups returns all groups of a target's division. A unit whose teams changed within the span is none; constant tells
-// whether the target's own did not.
-func (t *Target) groups(span state.Span) (groups []score.Group, constant bool) {
-	if t.Scope.Breakdown == "" {
+// groups returns all groups of a division that are the same on some days.
+func (d declared) groups(division string, on days) (groups []score.Group) {
+	if division == "" {
 		for _, l := range []level{ofJourney, ofStage, ofTouchpoint} {
-			for _, id := range slices.Sorted(maps.Keys(t.s.touchpoints[l])) {
-				groups = append(groups, score.Group{ID: scope{level: l, id: id}.groupID(), Members: t.s.touchpoints[l][id]})
+			for _, id := range slices.Sorted(maps.Keys(d.s.touchpoints[l])) {
+				groups = append(groups, score.Group{ID: scope{level: l, id: id}.groupID(), Members: d.s.touchpoints[l][id]})
 			}
 		}
-		return groups, true
+		return groups
 	}
-	constant = true
-	for _, value := range values(t.Map, t.Scope.Breakdown) {
-		members, ok := []string{value}, true
-		if t.Scope.Breakdown == byTeam && len(t.s.below[value]) > 0 {
-			members, ok = t.s.constant(value, daysIn(span))
-		}
-		if ok {
+	for _, value := range values(d.m, division) {
+		if members, ok := d.members(scope{breakdown: division, value: value}, on); ok {
 			groups = append(groups, score.Group{ID: value, Members: members})
-		} else if value == t.Scope.Value {
-			constant = false
 		}
 	}
-	return groups, constant
+	return groups
 }
 
-func daysIn(span state.Span) days {
-	d := days{state.LastDay, state.FirstDay}
-	for _, p := range span.Pieces {
-		d = days{min(d.from, p.From), max(d.to, p.To)}
+// members returns what a group is the sum of on some days; ok is false when it was not the same on all of them.
+func (d declared) members(name scope, on days) (members []string, ok bool) {
+	switch {
+	case name.breakdown == "":
+		return d.s.touchpoints[name.level][name.id], true
+	case name.breakdown == byTeam && len(d.s.below[name.value]) > 0:
+		return d.s.constant(name.value, on)
 	}
-	return d
+	return []string{name.value}, true
 }
 
 // constant returns the teams of a unit on some days; ok is false when they were not the same on all of them.

@@ -16,10 +16,20 @@ func (t *Target) Score(s *cell.Sample, span state.Span, at Moment) *scorev1.Scor
 }
 
 func (t *Target) publish(r score.Result, x *taken, span state.Span, at Moment) *scorev1.Score {
+	if x.span != nil {
+		span = *x.span
+	}
 	p := &scorev1.Score{
 		Ref: t.Ref, Value: r.Value, N: r.N, StandardError: r.SE, Unit: t.Definition.Unit, Suppressed: r.Suppressed,
 		AsOf: timestamppb.New(at.Now), To: timestamppb.New(span.To), Position: at.Position, MapVersion: t.Map.Version,
 		Simulated: x.simulated(), Coverage: r.Coverage, Composite: composite(r.Composed), Goal: t.goal(r.Value, span, at.Now),
+		Contested: t.contested(x.disputes),
+	}
+	if r.Gap != nil {
+		p.Gap = &scorev1.Gap{Experienced: r.Gap.Experienced, Baseline: r.Gap.Baseline}
+	}
+	if r.Pending != nil {
+		p.Pending = &scorev1.Pending{N: r.Pending.N, Share: r.Pending.Share}
 	}
 	if r.Interval != nil {
 		p.Interval = &scorev1.Interval{Low: r.Interval.Low, High: r.Interval.High, Method: r.Interval.Method}
@@ -39,7 +49,8 @@ func sameNumbers(a, b *scorev1.Score) bool {
 		a.Unit == b.Unit && a.Simulated == b.Simulated && same(a.Coverage, b.Coverage) &&
 		a.GetInterval().GetLow() == b.GetInterval().GetLow() && a.GetInterval().GetHigh() == b.GetInterval().GetHigh() &&
 		a.GetInterval().GetMethod() == b.GetInterval().GetMethod() && sameHalves(a.GetComposite(), b.GetComposite()) &&
-		proto.Equal(a.GetGoal(), b.GetGoal())
+		proto.Equal(a.GetGoal(), b.GetGoal()) && proto.Equal(a.GetGap(), b.GetGap()) && proto.Equal(a.GetPending(), b.GetPending()) &&
+		proto.Equal(a.GetContested(), b.GetContested())
 }
 
 // sameHalves reports whether the survey part and the process part are what they were.

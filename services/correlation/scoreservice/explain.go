@@ -13,6 +13,7 @@ import (
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
+	"github.com/touchstone-cx/touchstone/services/correlation/score"
 	"github.com/touchstone-cx/touchstone/services/correlation/state"
 )
 
@@ -45,12 +46,20 @@ func (s *Service) ExplainScore(ctx context.Context, req *scorev1.ExplainScoreReq
 	if least := t.Definition.Minimum; least > 1 {
 		out.Definition += fmt.Sprintf(" It is shown with %d answers or more; its cells, which hold fewer, are not listed.", least)
 	}
+	if t.Definition.Employees {
+		out.Definition += " Its time is the whole steps of that many answers or more that end in the time asked for; today is in none of them."
+	}
 	for _, q := range why.Quantities {
 		out.Quantities = append(out.Quantities, &scorev1.Quantity{Name: q.Name, Value: q.Value})
 	}
 	if t.Scope.Parts != nil && t.Definition.Composite == nil && t.Definition.Minimum <= 1 {
 		out.Quantities = append(out.Quantities, shares(cells)...)
 	}
+	disputed, err := s.disputed(ctx, t, x.disputes)
+	if err != nil {
+		return nil, err
+	}
+	out.Quantities = append(out.Quantities, disputed...)
 	slices.SortStableFunc(cells, func(a, b counted) int {
 		return cmp.Or(cmp.Compare(a.order, b.order), a.from.Compare(b.from), cmp.Compare(a.touchpoint, b.touchpoint), cmp.Compare(a.value, b.value), cmp.Compare(a.outcome, b.outcome))
 	})
@@ -62,6 +71,7 @@ func (s *Service) ExplainScore(ctx context.Context, req *scorev1.ExplainScoreReq
 		if t.Ref.GetScope().GetTeam() != "" {
 			x.Team = c.value
 		}
+		x.Score = c.part
 		out.Cells = append(out.Cells, x)
 	}
 	out.MoreCells = int64(max(0, len(cells)-maxCells))
@@ -85,8 +95,15 @@ func shares(cells []counted) []*scorev1.Quantity {
 // with a minimum only are not told.
 func (t *Target) cells(v *view, span state.Span) []counted {
 	var out []counted
-	list := func(order int, sc state.Scope, measure string, interactions bool) {
-		v.Cells(sc, measure, span, func(touchpoint, value, outcome string, tier state.Tier, from time.Time, m *cell.Moments, offered int64) {
+	list := func(order int, sc state.Scope, d *score.Definition, measure string, interactions bool) {
+		within := span
+		if d.Decides > 0 && measure != d.Measure {
+			within = t.decided(span, d.Decides, span.AsOf)
+		}
+		v.Cells(sc, measure, within, func(touchpoint, value, outcome string, tier state.Tier, from time.Time, m *cell.Moments, offered int64) {
+			if d.Outcomes != nil && !slices.Contains(d.Outcomes, outcome) {
+				return
+			}
 			if c, ok := count(m, offered, interactions); ok {
 				c.order, c.touchpoint, c.value, c.outcome, c.tier, c.from = order, touchpoint, value, outcome, tier, from
 				out = append(out, c)
@@ -96,7 +113,9 @@ func (t *Target) cells(v *view, span state.Span) []counted {
 	c := t.Definition.Composite
 	if c == nil {
 		if t.Definition.Minimum <= 1 {
-			list(0, t.Scope, t.Definition.Measure, t.Definition.OfInteractions)
+			for i, measure := range t.Definition.Measures() {
+				list(i, t.Scope, t.Definition, measure, t.Definition.OfInteractions && i == 0)
+			}
 		}
 		return out
 	}
@@ -104,11 +123,20 @@ func (t *Target) cells(v *view, span state.Span) []counted {
 		seen := map[string]bool{}
 		for i, part := range c.Parts {
 			d := part.Score
-			if place.needs[i] == nil || seen[d.Measure] || d.Minimum > 1 {
+			if place.needs[i] == nil || d.Minimum > 1 {
 				continue
 			}
-			seen[d.Measure] = true
-			list(slices.Index(c.Measures(), d.Measure), place.cells, d.Measure, d.OfInteractions)
+			for k, measure := range d.Measures() {
+				if seen[measure] {
+					continue
+				}
+				seen[measure] = true
+				before := len(out)
+				list(slices.Index(c.Measures(), measure), place.cells, d, measure, d.OfInteractions && k == 0)
+				for j := range out[before:] {
+					out[before+j].part = d.ID
+				}
+			}
 		}
 	}
 	return out
@@ -116,7 +144,8 @@ func (t *Target) cells(v *view, span state.Span) []counted {
 
 // counted is what one cell adds to a score.
 type counted struct {
-	order                      int // of its measure
+	order                      int    // of its measure
+	part                       string // score of a composite
 	touchpoint, value, outcome string
 	tier                       state.Tier
 	from                       time.Time

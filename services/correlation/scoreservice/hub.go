@@ -62,6 +62,7 @@ type series struct {
 type seen struct {
 	generation, epoch, version uint64
 	from, to                   time.Time
+	decided                    string // up to when cases are decided; empty where they are at once
 }
 
 const (

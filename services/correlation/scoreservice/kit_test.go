@@ -81,12 +81,22 @@ func (k *kit) fresh() {
 	}
 	s := state.New(func(organisation string) (*state.Counting, error) {
 		m := k.Current(organisation)
-		c := &state.Counting{Zone: m.Zone, Channel: true, Team: true, Attributes: map[string]bool{"plan": true}, Resolution: map[string]int64{}}
+		c := &state.Counting{Zone: m.Zone, Channel: true, Team: true, Attributes: map[string]bool{"plan": true}, Resolution: map[string]int64{}, Agent: m.KeepsAgents()}
 		for id, x := range m.Metrics {
 			c.Resolution[id] = x.Resolution
 		}
-		for id := range m.Questions {
+		for id, q := range m.Questions {
 			c.Resolution[id] = 1
+			for _, b := range q.Proto.GetBaselines() {
+				c.Resolution[expmap.GapMeasure(id, b)], c.Resolution[expmap.ExpectedMeasure(id, b)] = expmap.GapResolution(b), expmap.GapResolution(b)
+			}
+			if x := m.Metrics[q.Proto.GetPerceives()]; x != nil {
+				c.Resolution[expmap.FeltGapMeasure(id)], c.Resolution[expmap.CountedMeasure(id)] = x.Resolution, x.Resolution
+			}
+		}
+		for _, l := range m.LinkedInOrder() {
+			c.Linked = append(c.Linked, state.Linked{ID: l.ID, Base: expmap.LinkedBase(l.ID), Touchpoints: l.Touchpoints, Except: l.Except, Longest: l.Longest})
+			c.Resolution[l.ID], c.Resolution[expmap.LinkedBase(l.ID)] = 3600, 1
 		}
 		return c, nil
 	}, k.clock)

@@ -46,7 +46,7 @@ func (r *Reader) plan(ctx context.Context, f *scorev1.Filter) (*plan, error) {
 			return nil, err
 		}
 		if !strings.HasSuffix(pattern, "*") {
-			if err := fits(found[0], scope{}, p.window, "filter"); err != nil {
+			if err := fits(found[0], p.window, "filter"); err != nil {
 				return nil, err
 			}
 		}
@@ -60,7 +60,7 @@ func (r *Reader) plan(ctx context.Context, f *scorev1.Filter) (*plan, error) {
 		}
 	}
 	// Of many scores those that are not shown for the window are left out.
-	p.definitions = slices.DeleteFunc(p.definitions, func(def *score.Definition) bool { return fits(def, scope{}, p.window, "") != nil })
+	p.definitions = slices.DeleteFunc(p.definitions, func(def *score.Definition) bool { return fits(def, p.window, "") != nil })
 	slices.SortFunc(p.definitions, func(a, b *score.Definition) int { return cmp.Compare(a.Order, b.Order) })
 	p.definitions = slices.Compact(p.definitions)
 	return p, nil
@@ -137,7 +137,7 @@ func (p *plan) wants(sc state.Scope) bool {
 // applies reports whether a definition's measure belongs to a touchpoint of a scope.
 func (p *plan) applies(def *score.Definition, sc scope) bool {
 	switch {
-	case def.Employees && !undivided(sc):
+	case def.Employees && !p.divides(def, sc):
 		return false
 	case def.Composite != nil && def.Composite.Pooled:
 		return slices.ContainsFunc(p.s.touchpoints[sc.level][sc.id], p.s.asksAll)
@@ -155,17 +155,24 @@ func (p *plan) applies(def *score.Definition, sc scope) bool {
 
 // measured reports whether what a score is of is measured, or asked about, at a touchpoint.
 func (d declared) measured(def *score.Definition, t *expmap.Touchpoint) bool {
-	if q := d.m.Questions[def.Measure]; q != nil {
+	if def.Of == nil {
+		return d.has(def.Measure, t)
+	}
+	return !slices.ContainsFunc(def.Of, func(id string) bool { return !d.has(id, t) })
+}
+
+func (d declared) has(measure string, t *expmap.Touchpoint) bool {
+	if q := d.m.Questions[measure]; q != nil {
 		_, asked := q.Touchpoints[t.ID]
 		return asked
 	}
-	if l := d.m.LinkedOf(def.Measure); l != nil {
+	if l := d.m.LinkedOf(measure); l != nil {
 		return l.CountsAt(t.ID)
 	}
-	if def.Measure == "" || !d.s.metrics[def.Measure] {
+	if measure == "" || !d.s.metrics[measure] {
 		return true
 	}
-	_, measured := t.Metrics[def.Measure]
+	_, measured := t.Metrics[measure]
 	return t.Metrics == nil || measured
 }
 

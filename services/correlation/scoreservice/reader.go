@@ -32,6 +32,7 @@ type Source struct {
 type Reader struct {
 	Source
 	samples samples
+	movings movings
 
 	mu         sync.RWMutex
 	catalogues map[string]declared // by organisation

@@ -1,6 +1,7 @@
 package scoreservice
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -31,6 +32,7 @@ type Target struct {
 
 	s      *structure
 	places []place // of composites
+	part   bool    // Scope is only part of what is named
 }
 
 // Organisation returns the organisation's id.
@@ -64,7 +66,7 @@ func (d declared) target(ref *scorev1.ScoreRef, field string) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fits(def, name, w, field); err != nil {
+	if err := cmp.Or(fits(def, w, field), d.divided(def, name, field)); err != nil {
 		return nil, err
 	}
 	return d.newTarget(def, name, w, ref.GetFrom(), ref.GetTo(), field), nil
@@ -76,6 +78,9 @@ func (d declared) newTarget(def *score.Definition, name scope, w scorev1.Window,
 			Organisation: d.m.Organisation, Score: def.ID, Scope: protoScope(name), Window: w, From: from, To: to,
 		},
 		Definition: def, Map: d.m, Scope: d.s.cells(name), level: name.level, id: name.id, field: field, s: d.s,
+	}
+	if def.Together && name.level != ofTouchpoint {
+		d.together(t)
 	}
 	if def.Composite != nil {
 		t.places = d.places(def, name)

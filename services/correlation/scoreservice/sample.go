@@ -23,6 +23,7 @@ type sampleKey struct {
 	of           string // of a composite that takes other cells than its scope's
 	needs        cell.Needs
 	window       scorev1.Window
+	decides      time.Duration // of what is decided of the window alone: how long that takes; 0 for all of it
 }
 
 type sampled struct {
@@ -36,11 +37,16 @@ const maxSamples = 8192
 
 // sample adds up the cells of a target's scope, or of one of its places, in a view, unless that was done before.
 func (r *Reader) sample(v *view, t *Target, name scope, cells state.Scope, needs cell.Needs, span state.Span) *cell.Sample {
+	return r.part(v, t, name, cells, needs, span, 0)
+}
+
+// part is sample of what is decided of a window, where that takes some time.
+func (r *Reader) part(v *view, t *Target, name scope, cells state.Scope, needs cell.Needs, span state.Span, decides time.Duration) *cell.Sample {
 	epoch := v.Epoch(cells)
 	if !t.live() || epoch == 0 { // 0: not changed since the cells were loaded, which may have been more than once
 		return v.Sample(cells, needs, span)
 	}
-	key := sampleKey{t.Organisation(), name, t.pooled(), needs, t.Ref.GetWindow()}
+	key := sampleKey{t.Organisation(), name, t.pooled(), needs, t.Ref.GetWindow(), decides}
 	r.samples.mu.Lock()
 	s, ok := r.samples.byKey[key]
 	r.samples.mu.Unlock()

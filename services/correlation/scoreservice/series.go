@@ -30,9 +30,13 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 	if err != nil {
 		return nil, err
 	}
+	seams, err := s.r.seams(t, now)
+	if err != nil {
+		return nil, err
+	}
 	if span.From.IsZero() {
-		if span.From = s.r.oldest(t, span); span.From.IsZero() {
-			return &scorev1.GetSeriesResponse{}, nil
+		if span.From = s.r.begin(t, span); span.From.IsZero() {
+			return &scorev1.GetSeriesResponse{Seams: seams}, nil
 		}
 	}
 	step := req.GetStep()
@@ -51,7 +55,7 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 	if len(steps) > maxSteps {
 		return nil, fault.Field("step", fmt.Sprintf("That makes %d steps; at most 2,000 are sent.", len(steps)), "Ask for longer steps or a shorter window.")
 	}
-	out := &scorev1.GetSeriesResponse{Scores: make([]*scorev1.Score, 0, len(steps))}
+	out := &scorev1.GetSeriesResponse{Scores: make([]*scorev1.Score, 0, len(steps)), Seams: seams}
 	inView := max(1, stepsAView/max(1, len(t.places)))
 	for len(steps) > 0 {
 		if err := ctx.Err(); err != nil {
@@ -76,10 +80,24 @@ func (s *Service) GetSeries(ctx context.Context, req *scorev1.GetSeriesRequest) 
 	return out, nil
 }
 
+// begin returns where a target's series over all time begins; the zero time when there is none.
+func (r *Reader) begin(t *Target, span state.Span) (first time.Time) {
+	if !t.Definition.Employees {
+		return r.oldest(t, span)
+	}
+	// The first answer to a question is one answer.
+	r.view(t.Organisation(), func(v *view) {
+		if steps := r.bag(v).moves(t).steps; len(steps) > 0 {
+			first = state.Days(steps[0].To-1, steps[0].To, t.Map.Zone).From
+		}
+	})
+	return first
+}
+
 // oldest returns the start of a target's oldest cell in a span; the zero time when it has none.
 func (r *Reader) oldest(t *Target, span state.Span) time.Time {
 	var first time.Time
-	measures, any := []string{t.Definition.Measure}, t.Definition.OfInteractions
+	measures, any := t.Definition.Measures(), t.Definition.OfInteractions
 	if c := t.Definition.Composite; c != nil {
 		measures = c.Measures()
 		any = slices.ContainsFunc(c.Parts, func(p score.Part) bool { return p.Score.OfInteractions })

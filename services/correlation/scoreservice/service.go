@@ -8,12 +8,15 @@ import (
 	"context"
 
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+	"github.com/touchstone-cx/touchstone/services/correlation/state"
 )
 
 // Facts answers for the facts behind scores.
 type Facts interface {
 	ListFacts(context.Context, *scorev1.ListFactsRequest) (*scorev1.ListFactsResponse, error)
 	GetFact(context.Context, *scorev1.GetFactRequest) (*scorev1.GetFactResponse, error)
+	// Names returns facts' names for people ("answer a-1 of survey"), in their order.
+	Names(context.Context, []*state.Fact) ([]string, error)
 }
 
 // Service implements scorev1.ScoreServiceServer. Its errors are of package fault.

@@ -15,13 +15,19 @@ func Spec(m *expmap.Map) score.Spec {
 		metrics[x.ID] = x
 		s.Metrics = append(s.Metrics, x)
 	}
+	resolutions := expmap.Derived(m.Proto)
 	for _, p := range m.Proto.GetLinkedMetrics() {
-		cases := "contacts"
-		if p.GetKind() == mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME {
+		unit, cases := "h", "contacts"
+		switch p.GetKind() {
+		case mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME:
 			cases = "journeys"
+		case mapv1.LinkedKind_LINKED_KIND_CONTACT_TRANSFERS:
+			unit = "transfers"
+		case mapv1.LinkedKind_LINKED_KIND_JOURNEY_FRICTION:
+			unit, cases = "points", "journeys"
 		}
 		s.Metrics = append(s.Metrics,
-			score.Measure{ID: p.GetId(), Kind: score.Metric, Unit: "h", Resolution: expmap.LinkedResolution},
+			score.Measure{ID: p.GetId(), Kind: score.Metric, Unit: unit, Resolution: resolutions[p.GetId()]},
 			score.Measure{ID: expmap.LinkedBase(p.GetId()), Kind: score.Metric, Unit: cases, Resolution: 1})
 	}
 	for _, p := range m.Proto.GetQuestions() {
@@ -70,6 +76,8 @@ func kindOf(k mapv1.QuestionKind) score.Kind {
 		return score.Emotion
 	case mapv1.QuestionKind_QUESTION_KIND_CHOICE:
 		return score.Choice
+	case mapv1.QuestionKind_QUESTION_KIND_PERCEIVED:
+		return score.Perceived
 	default:
 		return score.Rating
 	}

@@ -14,7 +14,10 @@ func TestSpecTakesWhatTheMapDeclares(t *testing.T) {
 	p := &mapv1.Map{
 		Metrics: []*mapv1.Metric{{Id: "wait", Unit: "s", Resolution: 1000}},
 		LinkedMetrics: []*mapv1.LinkedMetric{
-			{Id: "repeat", Kind: mapv1.LinkedKind_LINKED_KIND_NEXT_CONTACT}, {Id: "moved", Kind: mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME},
+			{Id: "repeat", Kind: mapv1.LinkedKind_LINKED_KIND_NEXT_CONTACT},
+			{Id: "moved", Kind: mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME},
+			{Id: "handed", Kind: mapv1.LinkedKind_LINKED_KIND_CONTACT_TRANSFERS},
+			{Id: "strain", Kind: mapv1.LinkedKind_LINKED_KIND_JOURNEY_FRICTION},
 		},
 		Outcomes: []*mapv1.Outcome{{Id: "answered"}, {Id: "abandoned"}, {Id: "left"}},
 		Questions: []*mapv1.Question{
@@ -37,6 +40,10 @@ func TestSpecTakesWhatTheMapDeclares(t *testing.T) {
 			{ID: "repeat_base", Unit: "contacts", Resolution: 1},
 			{ID: "moved", Unit: "h", Resolution: 3600},
 			{ID: "moved_base", Unit: "journeys", Resolution: 1},
+			{ID: "handed", Unit: "transfers", Resolution: 1},
+			{ID: "handed_base", Unit: "contacts", Resolution: 1},
+			{ID: "strain", Unit: "points", Resolution: 1},
+			{ID: "strain_base", Unit: "journeys", Resolution: 1},
 		},
 		Outcomes: []string{"answered", "abandoned", "left"},
 		Questions: []score.Measure{{ID: "felt", Kind: score.Emotion, Resolution: 1, Min: 1, Max: 3, Options: []score.Option{

@@ -13,6 +13,7 @@ func judged(m *expmap.Map, s *score.Spec) {
 			s.Metrics[i].Better = betterOf(metric.Better)
 		}
 	}
+	compared(m, s)
 	for _, p := range m.Proto.GetCxScores() {
 		x := score.CxScore{ID: p.GetId(), SurveyWeight: p.GetSurveyWeight()}
 		for _, part := range p.GetParts() {

@@ -14,7 +14,10 @@ import (
 type taken struct {
 	sample *cell.Sample     // nil for composites
 	parts  [][]*cell.Sample // of composites: by place and part; nil where a part does not belong
-	census *census          // of scores of employees
+	held   *score.Result    // why a score of employees is not shown
+	span   *state.Span      // of scores of employees: what is shown
+	// disputes is nil where no case is contested.
+	disputes *contested
 }
 
 // bag adds cells up in one view, those that several scores need once.
@@ -38,11 +41,12 @@ func (r *Reader) bag(v *view) *bag {
 
 // take adds up what a target needs.
 func (b *bag) take(t *Target, span state.Span) *taken {
+	if t.Definition.Employees {
+		return b.employees(t, span)
+	}
 	if t.Definition.Composite == nil {
-		x := &taken{sample: b.sample(t, t.name(), t.Scope, t.Definition.Needs(), span)}
-		if t.Definition.Employees {
-			x.census = takeCensus(b.v, t, span)
-		}
+		x := &taken{sample: b.whole(t, t.Definition, t.name(), t.Scope, t.Definition.Needs(), span)}
+		x.disputes = contests(b.v, t, x.sample, t.Definition.Needs(), span)
 		return x
 	}
 	x := &taken{parts: make([][]*cell.Sample, len(t.places))}
@@ -50,10 +54,11 @@ func (b *bag) take(t *Target, span state.Span) *taken {
 		x.parts[i] = make([]*cell.Sample, len(p.needs))
 		for k, n := range p.needs {
 			if n != nil {
-				x.parts[i][k] = b.sample(t, p.name, p.cells, *n, span)
+				x.parts[i][k] = b.whole(t, t.Definition.Composite.Parts[k].Score, p.name, p.cells, *n, span)
 			}
 		}
 	}
+	x.disputes = contests(b.v, t, nil, cell.Needs{}, span)
 	return x
 }
 
@@ -74,11 +79,16 @@ func (r *Reader) warm(t *Target, span state.Span) {
 }
 
 func (b *bag) sample(t *Target, name scope, cells state.Scope, needs cell.Needs, span state.Span) *cell.Sample {
+	return b.part(t, name, cells, needs, span, 0)
+}
+
+// part is sample of what is decided of a window, where that takes some time.
+func (b *bag) part(t *Target, name scope, cells state.Scope, needs cell.Needs, span state.Span, decides time.Duration) *cell.Sample {
 	key := bagKey{name, t.pooled(), needs, span.From, span.To}
 	s := b.sums[key]
 	if s == nil {
 		if b.remember {
-			s = b.r.sample(b.v, t, name, cells, needs, span)
+			s = b.r.part(b.v, t, name, cells, needs, span, decides)
 		} else {
 			s = b.v.Sample(cells, needs, span)
 		}
@@ -89,7 +99,7 @@ func (b *bag) sample(t *Target, name scope, cells state.Scope, needs cell.Needs,
 
 // pooled names what takes other cells than its scope's; empty for all others.
 func (t *Target) pooled() string {
-	if c := t.Definition.Composite; c != nil && c.Pooled {
+	if c := t.Definition.Composite; c != nil && c.Pooled || t.part {
 		return t.Definition.ID
 	}
 	return ""
@@ -98,28 +108,39 @@ func (t *Target) pooled() string {
 // result computes a target's score. It is the one way to a result: what must not be shown is withheld here.
 func (t *Target) result(x *taken, span state.Span) score.Result {
 	switch {
+	case x.damaged():
+		return score.Damaged()
 	case t.Definition.Composite != nil:
 		return t.Definition.Composite.Compute(t.results(x.parts))
-	case t.Definition.Employees && x.census != nil:
-		if r, withheld := t.withheld(x.census, span); withheld {
-			return r
-		}
+	case x.held != nil:
+		return *x.held
+	case t.Definition.Employees && x.span == nil:
+		return score.Withheld(t.Definition.Minimum) // sampled past its gate
 	}
 	return t.Definition.Compute(x.sample)
 }
 
-func (x *taken) simulated() bool {
-	if x.sample != nil {
-		return x.sample.Simulated > 0
+func (x *taken) simulated() bool { return x.any(func(s *cell.Sample) bool { return s.Simulated > 0 }) }
+
+func (x *taken) damaged() bool { return x.any(func(s *cell.Sample) bool { return s.Damaged }) }
+
+// any reports whether something holds of any of the samples.
+func (x *taken) any(holds func(*cell.Sample) bool) bool {
+	if x.sample != nil && ofAny(x.sample, holds) {
+		return true
 	}
 	for _, at := range x.parts {
 		for _, s := range at {
-			if s != nil && s.Simulated > 0 {
+			if s != nil && ofAny(s, holds) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+func ofAny(s *cell.Sample, holds func(*cell.Sample) bool) bool {
+	return holds(s) || slices.ContainsFunc(s.Beside, holds)
 }
 
 // finish publishes a target's score of what was taken.

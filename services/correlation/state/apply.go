@@ -40,8 +40,20 @@ func (s *State) Apply(m fold.Message) error {
 	s.position = m.Sequence
 	s.epoch++
 	o.epoch = s.epoch
+	if before, ok := wire.SealedBefore(m.Data); ok {
+		err := s.seal(o, before)
+		s.announce()
+		if err != nil {
+			return errors.Join(fold.ErrStore, err)
+		}
+		return s.failed
+	}
 	err = wire.ScanBatch(m.Data, func(i int, r *wire.Recorded) error {
-		return s.fact(o, r, m.Sequence, uint32(i))
+		err := s.fact(o, r, m.Sequence, uint32(i))
+		if err == nil && r.Kind == factv1.Kind_KIND_DISPUTE {
+			err = s.dispute(o, r)
+		}
+		return err
 	})
 	if s.pending <= few {
 		s.absorbAll()
@@ -58,6 +70,12 @@ func (s *State) fact(o *org, r *wire.Recorded, position uint64, index uint32) er
 	}
 	next := &s.scratch.next
 	s.fill(o, next, r, hi, lo, position, index)
+	if o.sealed != 0 {
+		refused, err := s.refused(o, next, r, found, enc)
+		if err != nil || refused {
+			return err
+		}
+	}
 	if !found {
 		if next.kind == factv1.Kind_KIND_ANSWER && len(r.AboutID) > 0 {
 			if next.about, err = s.await(o, r); err != nil {
@@ -86,6 +104,7 @@ func (s *State) fact(o *org, r *wire.Recorded, position uint64, index uint32) er
 		return errors.Join(fold.ErrStore, err)
 	}
 	next.about = old.about
+	next.set(flagExcluded, old.has(flagExcluded))
 	next.answers = append(next.answers[:0], old.answers...)
 	if old.has(flagAwaited) {
 		s.counts.Facts++
@@ -161,7 +180,10 @@ func (s *State) replace(o *org, number uint64, old, next *entry) error {
 	if err := s.ledger.Replace(number, s.scratch.buf); err != nil {
 		return err
 	}
-	return s.countWithAnswers(o, next, 1)
+	if err := s.countWithAnswers(o, next, 1); err != nil || o.contests == nil {
+		return err
+	}
+	return s.moved(o, number, next)
 }
 
 // countWithAnswers counts an entry as it stands, and the answers about it in the context that it gives them.
@@ -179,7 +201,7 @@ func (s *State) countWithAnswers(o *org, e *entry, k int64) error {
 		if err != nil {
 			return errors.Join(fold.ErrStore, err)
 		}
-		if a.has(flagContent) {
+		if a.counts() {
 			s.countAnswer(o, a, e, k)
 		}
 	}
@@ -225,6 +247,9 @@ func (s *State) fill(o *org, e *entry, r *wire.Recorded, hi, lo, position uint64
 		attributes: e.attributes[:0], metrics: e.metrics[:0], answers: e.answers[:0], topics: e.topics[:0],
 	}
 	e.set(flagContent, r.Content)
+	if !r.Content || r.Kind == factv1.Kind_KIND_ANSWER && r.OccurredAt == 0 {
+		e.recorded = r.RecordedAt
+	}
 	e.set(flagHistory, r.History)
 	e.set(flagSimulated, string(r.Source) == SimulatedSource)
 	e.imported = s.symbols.of(r.ImportID)
@@ -243,16 +268,26 @@ func (s *State) fill(o *org, e *entry, r *wire.Recorded, hi, lo, position uint64
 			s.scratch.buf = append(append(append(s.scratch.buf[:0], a.Key...), '='), a.Value...)
 			e.attributes = append(e.attributes, s.symbols.of(s.scratch.buf))
 		}
+		if o.counting.Agent && len(r.Agent) == agentSize {
+			e.attributes = append(e.attributes, s.agent(r.Team, r.Agent))
+		}
 		for _, m := range r.Metrics {
 			e.metrics = append(e.metrics, value{s.symbols.of(m.Metric), m.Value})
 		}
-		if o.links != nil {
+		if o.links != nil || o.gaps != nil {
 			s.identify(o.links, e, r)
 		}
 	case factv1.Kind_KIND_ANSWER:
 		e.question, e.value = s.symbols.of(r.Question), r.Value
+		if o.gaps != nil {
+			o.gaps.identify(e, r)
+		}
 	case factv1.Kind_KIND_OBSERVATION:
 		e.metric, e.sum, e.n = s.symbols.of(r.Metric), r.Sum, r.N
+	case factv1.Kind_KIND_DISPUTE:
+		if d := r.Dispute; d != nil {
+			e.at, e.value = d.RaisedAt, int64(d.InForce())
+		}
 	}
 }
 

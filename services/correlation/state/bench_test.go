@@ -21,12 +21,12 @@ import (
 func BenchmarkApply(b *testing.B) { benchmarkApply(b, counting, 1) }
 
 // BenchmarkApplyLinked does the same where a metric follows 200,000 customers.
-func BenchmarkApplyLinked(b *testing.B) { benchmarkApply(b, following, 200_000) }
+func BenchmarkApplyLinked(b *testing.B) { benchmarkApply(b, times, 200_000) }
 
 // BenchmarkLoad and BenchmarkLoadLinked load a state of 200,000 facts.
 func BenchmarkLoad(b *testing.B) { benchmarkLoad(b, counting) }
 
-func BenchmarkLoadLinked(b *testing.B) { benchmarkLoad(b, following) }
+func BenchmarkLoadLinked(b *testing.B) { benchmarkLoad(b, times) }
 
 // floods returns messages of interactions of so many customers.
 func floods(b *testing.B, n, customers int) [][]byte {

@@ -334,6 +334,7 @@ type series struct {
 	key        [14]byte // organisation, touchpoint, breakdown, value: the part of the store's key before tier and bucket
 	epoch      uint64
 	tiers      [tiers]blocks
+	first      Tier // finest that is kept
 	touchpoint *touchpoint
 	came       []uint32 // numbers of the contributions of the group that is being absorbed
 }

@@ -17,7 +17,7 @@ func (s *State) count(o *org, e *entry, k int64) error {
 	case factv1.Kind_KIND_INTERACTION:
 		s.countInteraction(o, e, k)
 	case factv1.Kind_KIND_ANSWER:
-		if !e.has(flagContent) {
+		if !e.counts() || e.about == aboutSealed {
 			return nil
 		}
 		var interaction *entry
@@ -33,7 +33,7 @@ func (s *State) count(o *org, e *entry, k int64) error {
 		}
 		s.countAnswer(o, e, interaction, k)
 	case factv1.Kind_KIND_OBSERVATION:
-		if e.has(flagContent) {
+		if e.counts() {
 			s.countObservation(o, e, k)
 		}
 	}
@@ -41,7 +41,10 @@ func (s *State) count(o *org, e *entry, k int64) error {
 }
 
 func (s *State) countInteraction(o *org, e *entry, k int64) {
-	if !e.has(flagContent) {
+	if !e.counts() {
+		if o.links != nil && e.has(flagCustomer) {
+			o.links.moment(e) // readers ask what it would change
+		}
 		return
 	}
 	x := contribution{k: int8(k), counts: true, simulated: e.has(flagSimulated)}
@@ -94,12 +97,24 @@ func (s *State) countAnswer(o *org, a, interaction *entry, k int64) {
 	if !ok {
 		return
 	}
+	if c.at < o.sealed {
+		if k > 0 {
+			s.counts.Sealed++
+		}
+		return
+	}
 	s.amounts = s.amounts[:0]
 	if !s.amount(o, a.question, a.value, k) {
 		return
 	}
+	if o.felt != nil {
+		s.perceive(o, a, interaction, k)
+	}
 	o.newest = max(o.newest, c.at)
 	s.take(o, c, contribution{k: int8(k), simulated: a.has(flagSimulated)})
+	if o.gaps != nil {
+		s.compare(o, a, interaction, c, k)
+	}
 }
 
 func (s *State) countObservation(o *org, e *entry, k int64) {

@@ -20,18 +20,21 @@ type entry struct {
 	firstIdx uint32
 	org      uint32
 	imported uint32 // symbol of the import id
+	recorded int64  // ms; only of what has no time of its own: a retraction, an answer that its interaction gives a time
 
 	at                                 int64 // ms: occurred_at, about_time (0 = none), period_start
 	touchpoint, channel, team, outcome uint32
-	attributes                         []uint32 // symbols of "key=value"
+	attributes                         []uint32 // symbols of "key=value", and of the agent where agents are counted
 	metrics                            []value
 	answers                            []uint64 // numbers of the answers about this interaction
-	customer                           [16]byte // keyed hash; only where linked metrics are counted, as the next two
+	customer                           [16]byte // keyed hash; only where customers are followed or compared, as what comes next
 	contact                            uint64   // hash of the contact's; of the fact's identity where it names none
 	topics                             []uint32 // symbols of "key=value" of attributes that are topics and no breakdown
 	question                           uint32
 	value                              int64
-	about                              uint64 // number + 1 of the interaction asked about
+	named                              bool   // an answer that names its customer itself
+	response                           uint64 // hash of an answer's response; 0 for none
+	about                              uint64 // number + 1 of the interaction asked about, or of the contested fact
 	metric                             uint32
 	sum                                int64
 	n                                  uint64
@@ -44,15 +47,19 @@ type value struct {
 
 const (
 	flagContent     = 1 << iota // has content: not retracted, not awaited
-	flagAwaited                 // an interaction that answers refer to and that was never delivered
+	flagAwaited                 // a fact that answers or a dispute refer to and that was never delivered
 	flagSimulated               // from the simulator
 	flagHistory                 // its version came as history
 	flagConflict                // another content with an equal version was seen
 	flagUncountable             // names a measure that no map declares
-	flagCustomer                // of a customer whom linked metrics follow
+	flagCustomer                // of a customer who is followed or compared; of an answer also: of a response
+	flagExcluded                // a dispute about it was ruled so; it belongs to the identity and outlives its versions
 )
 
 func (e *entry) has(flag uint8) bool { return e.flags&flag != 0 }
+
+// counts reports whether an entry counts what it says, as far as itself is concerned.
+func (e *entry) counts() bool { return e.flags&(flagContent|flagExcluded) == flagContent }
 
 func (e *entry) set(flag uint8, on bool) {
 	e.flags &^= flag
@@ -85,10 +92,13 @@ func (e *entry) append(b []byte) []byte {
 			b = binary.AppendUvarint(b, a)
 		}
 	}
-	if e.kind == factv1.Kind_KIND_ANSWER {
+	if e.kind == factv1.Kind_KIND_ANSWER || e.kind == factv1.Kind_KIND_DISPUTE {
 		b = binary.AppendUvarint(b, e.about)
 	}
 	if !e.has(flagContent) {
+		if !e.has(flagAwaited) {
+			b = binary.AppendVarint(b, e.recorded)
+		}
 		return b
 	}
 	b = binary.AppendVarint(b, e.at)
@@ -118,10 +128,18 @@ func (e *entry) append(b []byte) []byte {
 	case factv1.Kind_KIND_ANSWER:
 		b = binary.AppendUvarint(b, uint64(e.question))
 		b = binary.AppendVarint(b, e.value)
+		if e.has(flagCustomer) {
+			b = e.appendWho(b)
+		}
+		if e.at == 0 {
+			b = binary.AppendVarint(b, e.recorded)
+		}
 	case factv1.Kind_KIND_OBSERVATION:
 		b = binary.AppendUvarint(b, uint64(e.metric))
 		b = binary.AppendVarint(b, e.sum)
 		b = binary.AppendUvarint(b, e.n)
+	case factv1.Kind_KIND_DISPUTE:
+		b = binary.AppendVarint(b, e.value)
 	}
 	return b
 }
@@ -150,7 +168,7 @@ func (e *entry) decode(b []byte) error {
 			e.answers = append(e.answers, r.uint())
 		}
 	}
-	if e.kind == factv1.Kind_KIND_ANSWER {
+	if e.kind == factv1.Kind_KIND_ANSWER || e.kind == factv1.Kind_KIND_DISPUTE {
 		e.about = r.uint()
 	}
 	if e.has(flagContent) {
@@ -174,9 +192,17 @@ func (e *entry) decode(b []byte) error {
 			}
 		case factv1.Kind_KIND_ANSWER:
 			e.question, e.value = uint32(r.uint()), r.int()
+			if e.has(flagCustomer) {
+				e.decodeWho(&r)
+			}
 		case factv1.Kind_KIND_OBSERVATION:
 			e.metric, e.sum, e.n = uint32(r.uint()), r.int(), r.uint()
+		case factv1.Kind_KIND_DISPUTE:
+			e.value = r.int()
 		}
+	}
+	if len(r.b) > 0 && r.err == nil && (!e.has(flagContent) || e.kind == factv1.Kind_KIND_ANSWER && e.at == 0) {
+		e.recorded = r.int()
 	}
 	if r.err != nil || len(r.b) > 0 {
 		return errEntry

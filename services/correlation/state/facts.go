@@ -26,6 +26,8 @@ type Fact struct {
 
 	Counted    bool // whether it counts anywhere
 	Waits      bool // an answer that waits for its interaction
+	Excluded   bool // ruled out: it counts nowhere, whatever else holds
+	Sealed     bool // an answer that would count, or counts, at a time that is sealed: nothing changes it
 	At         time.Time
 	Touchpoint string
 	Channel    string
@@ -108,6 +110,9 @@ func (v *View) Facts(from uint64, limit int, f func(*Fact) bool) (next uint64, m
 			}
 			from = number + 1
 			limit--
+			if len(enc) == 0 {
+				return nil // sealed
+			}
 			if err := e.decode(enc); err != nil {
 				return err
 			}
@@ -135,7 +140,7 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 	name := v.s.symbols.name
 	f := &Fact{
 		Number: number, Kind: e.kind, Version: e.version, Content: e.has(flagContent), Conflict: e.has(flagConflict),
-		History: e.has(flagHistory), ImportID: name(e.imported), Position: e.position, Index: e.index, Values: map[string]int64{},
+		History: e.has(flagHistory), Excluded: e.has(flagExcluded), ImportID: name(e.imported), Position: e.position, Index: e.index, Values: map[string]int64{},
 	}
 	if !f.Content {
 		return f, nil
@@ -147,11 +152,15 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 		for _, m := range e.metrics {
 			f.Values[name(m.measure)] = m.v
 		}
-		v.linkedValues(f, e)
+		if f.Excluded {
+			v.wouldBear(f, e)
+		} else {
+			v.linkedValues(f, e)
+		}
 	case factv1.Kind_KIND_ANSWER:
 		f.Values[name(e.question)] = e.value
 		var interaction *entry
-		if e.about > 0 {
+		if f.Sealed = e.about == aboutSealed; e.about > 0 && !f.Sealed {
 			enc, err := v.s.ledger.Read(e.about - 1)
 			if err != nil {
 				return nil, err
@@ -162,22 +171,40 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 			}
 		}
 		c, f.Counted = answerContext(e, interaction)
-		f.Waits = !f.Counted
+		f.Waits = !f.Counted && !f.Sealed
+		f.Sealed = f.Sealed || f.Counted && c.at < v.org.sealed
+		f.Counted = f.Counted && !f.Sealed
+		if f.Counted && v.org.felt != nil {
+			v.perceivedValues(f, e, interaction)
+		}
+		switch {
+		case !f.Counted || v.org.gaps == nil:
+		case f.Excluded:
+			v.wouldGap(f, e, interaction)
+		default:
+			v.gapValues(f, e, interaction)
+		}
 	case factv1.Kind_KIND_OBSERVATION:
 		f.Counted = true
 		f.Measure, f.Sum, f.N = name(e.metric), e.sum, e.n
 	}
+	f.Counted = f.Counted && !f.Excluded
 	f.At = time.UnixMilli(c.at).UTC()
 	f.Touchpoint, f.Channel, f.Team, f.Outcome = name(c.touchpoint), name(c.channel), name(c.team), name(c.outcome)
 	for _, a := range c.attributes {
-		f.Attributes = append(f.Attributes, name(a))
+		if n := name(a); !isAgent(n) { // of an agent nothing is told fact by fact
+			f.Attributes = append(f.Attributes, n)
+		}
 	}
 	return f, nil
 }
 
 // In reports whether a fact counts in a scope and span.
-func (v *View) In(f *Fact, sc Scope, span Span) bool {
-	if !f.Counted || sc.Touchpoint != "" && sc.Touchpoint != f.Touchpoint ||
+func (v *View) In(f *Fact, sc Scope, span Span) bool { return f.Counted && v.lies(f, sc, span) }
+
+// lies reports whether a fact's context is in a scope and span.
+func (v *View) lies(f *Fact, sc Scope, span Span) bool {
+	if sc.Touchpoint != "" && sc.Touchpoint != f.Touchpoint ||
 		sc.Touchpoint == "" && sc.Touchpoints != nil && !slices.Contains(sc.Touchpoints, f.Touchpoint) {
 		return false
 	}
@@ -215,31 +242,13 @@ func (f *Fact) has(breakdown, of string) bool {
 // Without is Sample as it would be if a fact had never been recorded, its answers' places aside.
 func (v *View) Without(f *Fact, sc Scope, measure string, span Span) *cell.Sample {
 	s := v.Sample(sc, cell.Needs{Measure: measure, Distribution: true}, span)
+	if f.Excluded {
+		return s
+	}
 	v.unlink(f, sc, measure, span, s)
 	if !v.In(f, sc, span) {
 		return s
 	}
-	if f.Kind == factv1.Kind_KIND_INTERACTION {
-		if s.Interactions[f.Outcome]--; s.Interactions[f.Outcome] == 0 {
-			delete(s.Interactions, f.Outcome)
-		}
-	}
-	take := func(outcome string, g func(*cell.Moments)) {
-		if m := s.Measure[outcome]; m != nil {
-			g(m)
-			if m.IsZero() {
-				delete(s.Measure, outcome)
-			}
-		}
-	}
-	if f.Kind == factv1.Kind_KIND_OBSERVATION && f.Measure == measure {
-		take("", func(m *cell.Moments) {
-			m.Observe(f.Sum, int64(f.N), -1)
-		})
-		return s
-	}
-	if x, ok := f.Values[measure]; ok && s.Bins != nil {
-		take(f.Outcome, func(m *cell.Moments) { m.Add(x, s.Bins.Of(x), -1) })
-	}
+	f.into(s, measure, -1)
 	return s
 }

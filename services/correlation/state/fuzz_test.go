@@ -25,13 +25,22 @@ const mostMemory = 64 << 20
 // stored is what a state of a few hundred facts leaves in its store, key by key.
 func stored(t interface{ Fatal(...any) }) (pairs []fold.Pair, at fold.Position) {
 	r := rand.New(rand.NewPCG(7, 7))
-	l := beginBy(t, following)
+	l := beginBy(t, comparingAndFollowing)
 	for range 20 {
 		for range 20 {
-			l.apply(random(r, 60), visit(r, 200))
+			f := random(r, 60)
+			l.apply(f, visit(r, 200), opinion(r, 100))
+			if r.IntN(8) == 0 {
+				l.apply(disputed(f, r.Uint64N(4), "a", pick(r, factv1.Ruling_RULING_UNSPECIFIED, factv1.Ruling_RULING_EXCLUDED), "b"))
+			}
 		}
 		l.flush()
 	}
+	l.seq++
+	if err := l.s.Apply(fold.Message{Sequence: l.seq, Subject: "ts.fact.acme.0", Data: sealMessage(t, now.Add(-10*day).UnixMilli())}); err != nil {
+		t.Fatal(err)
+	}
+	l.flush()
 	if err := l.st.Scan(nil, func(k, v []byte) error {
 		pairs = append(pairs, fold.Pair{Key: bytes.Clone(k), Value: bytes.Clone(v)})
 		return nil
@@ -210,7 +219,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(err)
 		}
 		runtime.ReadMemStats(&before)
-		l := &life{t: t, st: st, maps: following, s: New(following, func() time.Time { return now })}
+		l := &life{t: t, st: st, maps: comparingAndFollowing, s: New(comparingAndFollowing, func() time.Time { return now })}
 		if l.s.Load(st) == nil {
 			// A reader of damaged cells is told; it need not be the loader.
 			if _, err := l.s.Digest(now); err == nil {

@@ -39,7 +39,7 @@ func (s *State) Digest(asOf time.Time) (Digest, error) {
 		var lines []line
 		for _, t := range o.touchpoints {
 			for k, sr := range t.series {
-				lines = append(lines, line{fmt.Sprintf("%s/%s/%d/%s", name, t.name, k>>32, s.symbols.name(uint32(k))), sr})
+				lines = append(lines, line{fmt.Sprintf("%s/%s/%d/%s", name, t.name, k>>32, lineName(s.symbols.name(uint32(k)))), sr})
 			}
 		}
 		slices.SortFunc(lines, func(a, b line) int {

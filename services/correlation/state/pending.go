@@ -169,7 +169,7 @@ func (a *absorber) group(s *State, t *touchpoint, g *group) {
 	}
 	for _, sr := range touched {
 		sr.epoch = s.epoch
-		for tier := range tiers {
+		for tier := sr.first; tier < tiers; tier++ {
 			b := a.block(s, sr, tier, g.buckets[tier])
 			if b == nil {
 				continue
@@ -264,6 +264,9 @@ func (s *State) flushCells(w *fold.Write) {
 	s.flushes++
 	// The turns of a flush are its share of a cycle; what is left of a turn is kept for the next flush.
 	s.credit += s.deltaN * len(s.turns)
+	if s.whole {
+		s.credit, s.whole = cycle*len(s.turns), false
+	}
 	for ; s.credit >= cycle && len(s.turns) > 0; s.credit -= cycle {
 		s.turn(w, s.turns[0])
 		s.turns = s.turns[1:]

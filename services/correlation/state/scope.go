@@ -9,7 +9,7 @@ type Scope struct {
 	Touchpoint string
 	// Touchpoints are some, none of them twice. Nil means all there are, and an empty list none.
 	Touchpoints []string
-	// Breakdown is "", "channel", "team" or "attribute:<id>".
+	// Breakdown is "", "channel", "team", "attribute:<id>" or ByAgent.
 	Breakdown string
 	// Value of the breakdown.
 	Value string
@@ -109,6 +109,8 @@ func breakdownOf(sc Scope) (int, string) {
 		return byChannel, sc.Value
 	case sc.Breakdown == "team":
 		return byTeam, sc.Value
+	case sc.Breakdown == ByAgent:
+		return byAttribute, agentMark + sc.Value
 	case strings.HasPrefix(sc.Breakdown, "attribute:"):
 		return byAttribute, strings.TrimPrefix(sc.Breakdown, "attribute:") + "=" + sc.Value
 	default:

@@ -39,12 +39,13 @@ type Piece struct {
 type Span struct {
 	From, To time.Time // From is zero for all time
 	Pieces   []Piece
+	AsOf     time.Time // the moment of which it was resolved: what is younger than some limit is younger by it
 }
 
 // Split cuts a span at a time in zone: young is from the bucket on that holds the time, old all that lies before it. The two
 // add up to the span.
 func (s Span) Split(at time.Time, zone *time.Location) (old, young Span) {
-	old, young = Span{From: s.From, To: s.From}, Span{From: s.To, To: s.To}
+	old, young = Span{From: s.From, To: s.From, AsOf: s.AsOf}, Span{From: s.To, To: s.To, AsOf: s.AsOf}
 	for _, p := range s.Pieces {
 		cut := min(max(bucketOf(p.Tier, at, zone), p.From), p.To)
 		if p.From < cut {
@@ -113,13 +114,13 @@ func Live(w scorev1.Window, now time.Time, zone *time.Location) Span {
 	quarter := floorDiv(now.UnixMilli(), quarterMs)
 	today := dayOf(now, zone)
 	span := func(t Tier, from, to int64) Span {
-		return Span{bucketStart(t, from, zone), bucketStart(t, to, zone), []Piece{{t, from, to}}}
+		return Span{bucketStart(t, from, zone), bucketStart(t, to, zone), []Piece{{t, from, to}}, now}
 	}
 	switch w {
 	case scorev1.Window_WINDOW_5M:
 		return span(Minute, minute-4, minute+1)
 	case scorev1.Window_WINDOW_1H:
-		s := Span{From: bucketStart(Minute, minute-59, zone), To: bucketStart(Minute, minute+1, zone)}
+		s := Span{From: bucketStart(Minute, minute-59, zone), To: bucketStart(Minute, minute+1, zone), AsOf: now}
 		s.Pieces = pieces(s.From, s.To, now, zone)
 		return s
 	case scorev1.Window_WINDOW_24H:
@@ -129,7 +130,7 @@ func Live(w scorev1.Window, now time.Time, zone *time.Location) Span {
 	case scorev1.Window_WINDOW_13W:
 		return span(Day, today-90, today+1)
 	case scorev1.Window_WINDOW_ALL:
-		return Span{To: dayStart(today+1, zone), Pieces: []Piece{{Day, firstDay, today + 1}}}
+		return Span{To: dayStart(today+1, zone), Pieces: []Piece{{Day, firstDay, today + 1}}, AsOf: now}
 	default:
 		return span(Day, today-27, today+1)
 	}
@@ -144,7 +145,7 @@ func Between(from, to, now time.Time, zone *time.Location) (Span, error) {
 	if from.Year() < 1900 || to.Year() > 2300 {
 		return Span{}, fault.Field("from", "the years must lie between 1900 and 2300", "give a time in that range")
 	}
-	s := Span{From: snap(from, now, zone, false), To: snap(to, now, zone, true)}
+	s := Span{From: snap(from, now, zone, false), To: snap(to, now, zone, true), AsOf: now}
 	s.Pieces = pieces(s.From, s.To, now, zone)
 	return s, nil
 }
@@ -268,7 +269,7 @@ func Steps(step scorev1.Step, span Span, now time.Time, zone *time.Location) ([]
 		if len(out) == maxSteps {
 			return nil, fault.Field("step", "more than 2,000 steps", "choose a longer step or a shorter stretch")
 		}
-		s := Span{From: at, To: end}
+		s := Span{From: at, To: end, AsOf: now}
 		if step >= scorev1.Step_STEP_DAY {
 			s.Pieces = []Piece{{Day, dayOf(at, zone), dayOf(end, zone)}}
 		} else {

@@ -26,6 +26,9 @@ type Counting struct {
 	Attributes map[string]bool  // keep the breakdown by these attributes
 	Resolution map[string]int64 // of every metric, question (1) and linked metric that any version of the map declares
 	Linked     []Linked         // metrics that follow customers
+	Agent      bool             // keep the breakdown by agent
+	Gaps       []Gap            // comparisons of answers with what was expected
+	Perceived  []Perceived      // comparisons of answers with a metric
 }
 
 // String tells two counting parts apart that give different cells.
@@ -43,6 +46,15 @@ func (c *Counting) String() string {
 	for i := range c.Linked {
 		s += " linked:" + c.Linked[i].String()
 	}
+	if c.Agent {
+		s += " agent"
+	}
+	for i := range c.Gaps {
+		s += " gap:" + c.Gaps[i].String()
+	}
+	for i := range c.Perceived {
+		s += " perceived:" + c.Perceived[i].String()
+	}
 	return s
 }
 
@@ -53,7 +65,11 @@ func (s *State) Outdated() []string {
 	defer s.mu.RUnlock()
 	var out []string
 	for _, o := range s.orgs {
-		if o.counted != o.counting.String() {
+		today := o.counting
+		if o.today != nil {
+			today = o.today
+		}
+		if o.counted != today.String() {
 			out = append(out, o.name)
 		}
 	}
@@ -68,9 +84,12 @@ type Maps func(organisation string) (*Counting, error)
 const (
 	keyCell    = 'c' // organisation, touchpoint, breakdown, value, tier, bucket → flush, block
 	keyDelta   = 'd' // flush → what it added
+	keyPast    = 'e' // organisation, customer, question → what later answers are compared with of what is sealed
+	keyGhost   = 'g' // organisation, customer, linked metric → when a journey that is open began, which is sealed
 	keyHistory = 'h' // identity, position, index → one delivery after the first
 	keyLedger  = 'l' // chunk number → chunk
 	keyMeta    = 'm' // → counters, newest times
+	keyPart    = 'p' // organisation → counting part by which its cells were counted
 	keySymbol  = 's' // number → name
 )
 
@@ -106,6 +125,7 @@ type State struct {
 	amounts []amount      // of the contribution in the making
 	turns   []*touchpoint // with something the store's cells lack, in the order of their turns
 	credit  int           // towards the next turn, in parts of a cycle
+	whole   bool          // every touchpoint has its turn at the next flush
 	pending int           // contributions not absorbed yet
 	spare   []*group
 	own     absorber
@@ -117,6 +137,7 @@ type State struct {
 	flushes uint64  // number of the last flush
 	oldest  uint64  // number of the oldest delta that may be in the store
 	history []fold.Pair
+	aside   map[string][]byte // what seals leave to be written at the next flush; nil values are to be removed
 	removed [][]byte
 	changed chan struct{}
 	slab    []byte
@@ -133,6 +154,9 @@ type Counts struct {
 	Stale       uint64 `json:"stale"`
 	Conflicts   uint64 `json:"conflicts"`
 	Uncounted   uint64 `json:"uncounted"` // values of measures that no map declares
+	Disputes    uint64 `json:"disputes"`  // facts that are or were contested
+	Sealed      uint64 `json:"sealed"`    // deliveries about what is sealed, refused
+	LetGo       uint64 `json:"let_go"`    // facts that the ledger let go
 	Cells       uint64 `json:"-"`         // blocks in memory
 }
 
@@ -140,13 +164,19 @@ type org struct {
 	name        string
 	sym         uint32
 	counting    *Counting
-	counted     string // what the cells were counted by; another than counting's own asks for a recount
+	counted     string    // what the cells were counted by; another than counting's own asks for a recount
+	today       *Counting // of the map, where counting is what the cells were counted by before; nil where they are one
+	written     bool      // the store has the counting part
+	sealed      int64     // ms: what happened before is sealed; 0: nothing is
 	touchpoints map[uint32]*touchpoint
 	measures    map[uint32]*cell.Bins
 	newest      int64
 	epoch       uint64
 	days        dayCache
 	links       *links // nil where nothing follows customers
+	gaps        *gaps  // nil where no answer is compared with others
+	felt        map[uint32]felt
+	contests    *contests // nil where nothing was ever contested
 }
 
 type touchpoint struct {
@@ -198,8 +228,8 @@ func (s *State) reset() {
 	s.symbols = newSymbols()
 	s.orgs, s.orgNames = map[uint32]*org{}, map[string]*org{}
 	s.counts, s.set, s.position = Counts{}, [2]uint64{}, 0
-	s.turns, s.delta, s.empty, s.history, s.removed = nil, nil, nil, nil, nil
-	s.flushes, s.oldest, s.deltaN, s.credit, s.pending = 0, 0, 0, 0, 0
+	s.turns, s.delta, s.empty, s.history, s.aside, s.removed = nil, nil, nil, nil, nil, nil
+	s.flushes, s.oldest, s.deltaN, s.credit, s.pending, s.whole = 0, 0, 0, 0, 0, false
 	for t := range tiers {
 		s.horizons[t] = horizon(t, s.clock())
 	}
@@ -213,6 +243,8 @@ type meta struct {
 	Counting map[string]string `json:"counting"`
 	Position uint64            `json:"position"`
 	Flushes  uint64            `json:"flushes"`
+	// Sealed tells before which time each organisation is sealed, in milliseconds since 1970 UTC.
+	Sealed map[string]int64 `json:"sealed,omitempty"`
 }
 
 // Load implements fold.Machine.
@@ -240,9 +272,9 @@ func (s *State) Load(st fold.Store) error {
 			if err != nil {
 				return err
 			}
-			o.newest, o.counted = ms, m.Counting[name]
-			if o.counted != o.counting.String() {
-				o.links = nil // what these cells lack cannot be followed: they are to be counted again
+			o.newest, o.counted, o.sealed = ms, m.Counting[name], m.Sealed[name]
+			if err := s.loadPart(o); err != nil {
+				return err
 			}
 		}
 	}
@@ -341,9 +373,15 @@ func (s *State) org(sym uint32) (*org, error) {
 		return nil, fmt.Errorf("organisation %q has no map", name)
 	}
 	o := &org{name: name, sym: sym, counting: c, counted: c.String(), touchpoints: map[uint32]*touchpoint{}, measures: map[uint32]*cell.Bins{}}
-	o.links = s.newLinks(c)
+	s.follow(o)
 	s.orgs[sym], s.orgNames[name] = o, o
 	return o, nil
+}
+
+// follow makes an organisation's links and comparisons anew, by its counting part.
+func (s *State) follow(o *org) {
+	c := o.counting
+	o.links, o.gaps, o.felt = s.newLinks(c), s.newGaps(c), s.newFelt(c)
 }
 
 func (s *State) touchpoint(o *org, sym uint32) *touchpoint {
@@ -359,7 +397,7 @@ func (s *State) series(t *touchpoint, breakdown int, value uint32) *series {
 	k := uint64(breakdown)<<32 | uint64(value)
 	sr := t.series[k]
 	if sr == nil {
-		sr = &series{touchpoint: t}
+		sr = &series{touchpoint: t, first: s.firstTier(breakdown, value)}
 		sr.key[0] = keyCell
 		binary.BigEndian.PutUint32(sr.key[1:], t.org.sym)
 		binary.BigEndian.PutUint32(sr.key[5:], t.sym)
@@ -405,12 +443,30 @@ func (s *State) Flush(w *fold.Write) error {
 	s.ledger.Flush(w)
 	s.flushCells(w)
 	w.Sets = append(w.Sets, s.history...)
-	s.history = nil
+	for k, v := range s.aside {
+		if v == nil {
+			w.Delete([]byte(k))
+		} else {
+			w.Set([]byte(k), v)
+		}
+	}
+	s.history, s.aside = nil, nil
 	w.Deletes = append(w.Deletes, s.removed...)
 	s.removed = nil
 	m := meta{Counts: s.counts, Set: s.set, Position: s.position, Flushes: s.flushes, Newest: map[string]int64{}, Counting: map[string]string{}}
 	for _, o := range s.orgs {
 		m.Newest[o.name], m.Counting[o.name] = o.newest, o.counted
+		if o.sealed != 0 {
+			if m.Sealed == nil {
+				m.Sealed = map[string]int64{}
+			}
+			m.Sealed[o.name] = o.sealed
+		}
+		if !o.written {
+			if err := s.writePart(w, o); err != nil {
+				return err
+			}
+		}
 	}
 	head, err := json.Marshal(m)
 	if err != nil {

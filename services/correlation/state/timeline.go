@@ -8,7 +8,6 @@ import (
 
 	"github.com/zeebo/xxh3"
 
-	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/wire"
 )
 
@@ -19,7 +18,7 @@ type moment struct {
 	setting uint32
 }
 
-// identify notes in an entry whose interaction it is, if it is a customer's.
+// identify notes in an entry whose interaction it is, if it is a customer's; l is nil where no metric follows customers.
 func (s *State) identify(l *links, e *entry, r *wire.Recorded) {
 	if len(r.Customer) != len(e.customer) {
 		return
@@ -30,7 +29,7 @@ func (s *State) identify(l *links, e *entry, r *wire.Recorded) {
 	if len(r.Contact) > 0 {
 		e.contact = xxh3.Hash(r.Contact)
 	}
-	if len(l.topics) == 0 {
+	if l == nil || len(l.topics) == 0 {
 		return
 	}
 	for _, a := range r.Attributes {
@@ -41,13 +40,48 @@ func (s *State) identify(l *links, e *entry, r *wire.Recorded) {
 	}
 }
 
-// settingKey encodes an entry's context without its time.
-func settingKey(b []byte, e *entry) []byte {
-	for _, x := range [...]uint32{e.touchpoint, e.channel, e.team, e.outcome} {
+// settingKey encodes all of an entry that makes its setting.
+func (l *links) settingKey(b []byte, e *entry) []byte {
+	c := contextOf(e)
+	return l.flags(contextKey(b, &c, e.topics), e)
+}
+
+const (
+	flagAlone = 1 << iota // names no contact: it is one by itself
+	flagHold              // and further bits, by the metrics that tell of a hold
+)
+
+// flags encodes what linked metrics have to know of an interaction beside its context; nothing where none does.
+func (l *links) flags(b []byte, e *entry) []byte {
+	if !l.legs && len(l.holds) == 0 {
+		return b
+	}
+	var flags uint32 // for at most 20 linked metrics
+	if l.legs && e.contact == e.hi^e.lo {
+		flags |= flagAlone
+	}
+	for i, hold := range l.holds {
+		if slices.ContainsFunc(e.metrics, func(m value) bool { return m.measure == hold && m.v > 0 }) {
+			flags |= flagHold << i
+		}
+	}
+	return binary.BigEndian.AppendUint32(b, flags)
+}
+
+// has reports whether a setting has a flag; of those without flags none has any.
+func (x *setting) has(flag uint32) bool {
+	return x.flags != "" && binary.BigEndian.Uint32([]byte(x.flags))&flag != 0
+}
+
+func (x *setting) alone() bool { return x.has(flagAlone) }
+
+// contextKey encodes a context without its time, and topics beside it.
+func contextKey(b []byte, c *context, topics []uint32) []byte {
+	for _, x := range [...]uint32{c.touchpoint, c.channel, c.team, c.outcome} {
 		b = binary.AppendUvarint(b, uint64(x))
 	}
-	b = binary.AppendUvarint(b, uint64(len(e.attributes)))
-	for _, list := range [...][]uint32{e.attributes, e.topics} {
+	b = binary.AppendUvarint(b, uint64(len(c.attributes)))
+	for _, list := range [...][]uint32{c.attributes, topics} {
 		at := len(b)
 		for _, x := range list {
 			b = binary.BigEndian.AppendUint32(b, x)
@@ -71,7 +105,7 @@ func sortQuads(b []byte) {
 
 // moment returns where an entry stands in its customer's line, giving its setting a number if it has none.
 func (l *links) moment(e *entry) moment {
-	l.key = settingKey(l.key[:0], e)
+	l.key = l.settingKey(l.key[:0], e)
 	n, known := l.numbers[string(l.key)]
 	if !known {
 		n = uint32(len(l.settings))
@@ -91,6 +125,8 @@ func (l *links) newSetting(e *entry) setting {
 	}
 	x := setting{context: contextOf(e), others: slices.Clone(e.topics), roles: roles}
 	x.at, x.attributes = 0, slices.Clone(e.attributes)
+	x.flags = string(l.flags(nil, e))
+	l.weigh(&x, e)
 	for i := range l.of {
 		t := l.of[i].Topic
 		if t == "" {
@@ -104,6 +140,29 @@ func (l *links) newSetting(e *entry) setting {
 		}
 	}
 	return x
+}
+
+// weigh notes what an interaction adds to friction.
+func (l *links) weigh(x *setting, e *entry) {
+	hold := 0
+	for i := range l.of {
+		m := &l.of[i]
+		if m.Kind != Friction {
+			continue
+		}
+		if x.points == nil {
+			x.points = make([]int64, len(l.of))
+		}
+		if !slices.Contains(m.Except, l.symbol(e.touchpoint)) {
+			x.points[i] = 1
+		}
+		if m.Hold != "" {
+			if x.points[i] > 0 && x.has(flagHold<<hold) {
+				x.points[i]++
+			}
+			hold++
+		}
+	}
 }
 
 // valueOf returns the symbol of an attribute's "key=value"; 0 when the entry has none.
@@ -135,7 +194,7 @@ func (l *links) names(x *setting) []string {
 		}
 	}
 	slices.Sort(all[4:])
-	return all
+	return append(all, x.flags)
 }
 
 // compare orders moments by time. Those that are equal to it are the same in all that counts.
@@ -182,11 +241,14 @@ func (s *State) link(o *org, e *entry, k int64) {
 
 // countChange counts one case of a linked metric, or takes it back.
 func (s *State) countChange(o *org, c *change) {
+	if c.at.at < o.sealed {
+		return // what was counted there stays
+	}
 	l, k := o.links, int64(c.k)
 	s.amounts = s.amounts[:0]
 	s.amount(o, l.bases[c.metric], c.known(), k)
-	if c.seconds >= 0 {
-		s.amount(o, l.measures[c.metric], c.seconds, k)
+	if c.value >= 0 {
+		s.amount(o, l.measures[c.metric], c.value, k)
 	}
 	if len(s.amounts) == 0 {
 		return
@@ -194,57 +256,4 @@ func (s *State) countChange(o *org, c *change) {
 	at := l.settings[c.at.setting].context
 	at.at = c.at.at
 	s.take(o, at, contribution{k: c.k})
-}
-
-// loadLedger fills the ledger's index and, where customers are followed, their lines.
-func (s *State) loadLedger() error {
-	follows := false
-	for _, o := range s.orgs {
-		follows = follows || o.links != nil
-	}
-	if !follows {
-		return s.ledger.Load(nil)
-	}
-	e := &s.scratch.old
-	if err := s.ledger.Load(func(_ uint64, enc []byte) error {
-		if len(enc) < 18 || enc[16] != byte(factv1.Kind_KIND_INTERACTION) || enc[17]&flagCustomer == 0 || enc[17]&flagContent == 0 {
-			return nil
-		}
-		if err := e.decode(enc); err != nil {
-			return err
-		}
-		o := s.orgs[e.org]
-		if o == nil || o.links == nil {
-			return nil
-		}
-		for _, x := range [...]uint32{e.touchpoint, e.channel, e.team, e.outcome} {
-			if !s.symbols.has(x) {
-				return errEntry
-			}
-		}
-		for _, list := range [...][]uint32{e.attributes, e.topics} {
-			for _, x := range list {
-				if !s.symbols.has(x) {
-					return errEntry
-				}
-			}
-		}
-		if m := o.links.moment(e); o.links.settings[m.setting].takesPart() {
-			o.links.lines[e.customer] = append(o.links.lines[e.customer], m)
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	for _, o := range s.orgs {
-		if o.links == nil {
-			continue
-		}
-		for _, line := range o.links.lines {
-			if !slices.IsSortedFunc(line, o.links.compare) {
-				slices.SortFunc(line, o.links.compare)
-			}
-		}
-	}
-	return nil
 }

@@ -150,6 +150,10 @@ func (v *View) Scopes(f func(sc Scope)) {
 			case byTeam:
 				sc.Breakdown, sc.Value = "team", value
 			case byAttribute:
+				if agent, ok := strings.CutPrefix(value, agentMark); ok {
+					sc.Breakdown, sc.Value = ByAgent, agent
+					break
+				}
 				key, val, _ := strings.Cut(value, "=")
 				sc.Breakdown, sc.Value = "attribute:"+key, val
 			}

@@ -43,6 +43,7 @@ type batch struct {
 	sequence int // where the sequence stands in frame
 	slots    []slot
 	uses     []use
+	world    *world
 }
 
 // slot is one fact of a batch.
@@ -72,9 +73,9 @@ const (
 
 // newBatch makes a batch of a load, counting its slots from first on.
 func newBatch(r *rand.Rand, index, first int, l load) *batch {
-	b := &batch{index: index, slots: make([]slot, l.size)}
+	b := &batch{index: index, slots: make([]slot, l.size), world: l.world}
 	b.assign(r, first, l)
-	body := must(proto.Marshal(&ingestv1.PublishRequest{Organisation: organisation, Source: source}))
+	body := must(proto.Marshal(&ingestv1.PublishRequest{Organisation: l.organisation(), Source: source}))
 	for i := range b.slots {
 		s := &b.slots[i]
 		version := uint64(0)
@@ -115,7 +116,7 @@ func (b *batch) assign(r *rand.Rand, first int, l load) {
 		if s.role = roleOf(first + i); len(b.slots) == 1 {
 			s.role = fresh
 		}
-		s.event = invent(r, pick(r, l.points))
+		s.event = l.invent(r, pick(r, l.points))
 		if s.role == late {
 			s.event.age = lateAge(r)
 		}
@@ -137,7 +138,7 @@ func (b *batch) assign(r *rand.Rand, first int, l load) {
 		next := b.slots[s.of].event
 		if s.role == correction {
 			s.corrected = map[int]bool{}
-			next.values[0], next.outcome = next.values[0]/2, "resolved"
+			next.values[0], next.outcome = next.values[0]/2, l.corrected()
 		}
 		s.event = next
 	}
@@ -164,8 +165,9 @@ func (b *batch) fill(first uint64, now int64) {
 		u := b.uses[at]
 		number := u.first + uint64(n)
 		putHex(b.frame[s.id:], number)
-		putHex(b.frame[s.contact:], mix(number))
-		putHex(b.frame[s.customer:], mix(number+1))
+		contact, customer := b.world.persons(number)
+		putHex(b.frame[s.contact:], contact)
+		putHex(b.frame[s.customer:], customer)
 		putVarint(b.frame[s.seconds:], uint64(u.now-s.event.age), 5)
 		if s.role == correction {
 			putVarint(b.frame[s.version:], uint64(aVersion+this), 3)

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 )
 
 // bench is one run.
@@ -27,6 +29,7 @@ type bench struct {
 // options are the command line.
 type options struct {
 	bin, redis, dir, json, profiles string
+	telecomMap                      string
 	quick                           bool
 	only                            string
 	rounds                          int
@@ -41,6 +44,7 @@ var measurements = []struct {
 	run  func(*bench, context.Context) error
 }{
 	{"e2e", false, (*bench).endToEnd},
+	{"telecom", false, (*bench).telecom},
 	{"redis", false, (*bench).redisReferences},
 	{"raw", false, (*bench).rawReference},
 	{"latency", false, (*bench).latency},
@@ -62,6 +66,7 @@ func main() {
 	flag.StringVar(&o.bin, "bin", "bin/touchstone", "the binary to measure")
 	flag.StringVar(&o.redis, "redis", "redis-server", "the Redis server of the references (Debian: redis-server)")
 	flag.StringVar(&o.dir, "dir", ".data/bench", "folder for the data, on a disk; they are removed in the end")
+	flag.StringVar(&o.telecomMap, "map", "deploy/examples/telecom/map.yaml", "the map of the telecom measurement")
 	flag.StringVar(&o.json, "json", "", "file to write the figures to, as lines of JSON")
 	flag.StringVar(&o.profiles, "profiles", "", "folder to save CPU profiles of the service to")
 	flag.BoolVar(&o.quick, "quick", false, "a look within three minutes: one round, short")
@@ -182,12 +187,18 @@ func (b *bench) ratios() {
 	r.ratio("over Redis by hand, event by event", ours, r.find("redis", ratePerEvent), atLeast(30))
 	r.ratio("over Redis by hand, event by event, 4 at once", ours, r.find("redis", rateParallel), goal{})
 	r.ratio("over publishing alone, one event a message", ours, r.find("raw", rate), atLeast(1.3))
+	r.ratio("with the telecom map over the bench's own map", r.find("telecom", rate), ours, goal{})
 	r.ratio("visible p99 over fsync p99", r.find("latency", "accepted → visible p99"), r.find("latency", "fsync of 4 KiB, alone p99"), goal{})
 }
 
 // instance starts a service of its own for a measurement and gives it to f, then takes it away with its data.
-func (b *bench) instance(ctx context.Context, name string, f func(*service) error) (err error) {
-	s, err := startService(ctx, b.bin, filepath.Join(b.scratch, name))
+func (b *bench) instance(ctx context.Context, name string, f func(*service) error) error {
+	return b.instanceOf(ctx, name, experienceMap(), f)
+}
+
+// instanceOf is instance with a map.
+func (b *bench) instanceOf(ctx context.Context, name string, m *mapv1.Map, f func(*service) error) (err error) {
+	s, err := startService(ctx, b.bin, filepath.Join(b.scratch, name), m)
 	if err != nil {
 		return err
 	}

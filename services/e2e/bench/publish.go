@@ -30,6 +30,7 @@ type load struct {
 	points  []string
 	alike   bool   // all facts at one place and now: they count in as few series as there can be
 	first   uint64 // number of the first fact: two publishers of one server must not share numbers
+	world   *world // nil: the bench's own
 }
 
 // saturate is the load that measures throughput.

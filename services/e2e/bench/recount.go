@@ -13,13 +13,13 @@ import (
 // tally is what the service must have counted.
 type tally struct {
 	count int64
-	sums  [len(metrics)]int64
+	sums  amounts
 }
 
 // recount counts what batches have sent, without the service: by touchpoint, and "" for all.
 func recount(batches []*batch) map[string]*tally {
 	out := map[string]*tally{"": {}}
-	add := func(touchpoint string, count int64, values [len(metrics)]int64) {
+	add := func(touchpoint string, count int64, values amounts) {
 		if out[touchpoint] == nil {
 			out[touchpoint] = &tally{}
 		}
@@ -33,7 +33,7 @@ func recount(batches []*batch) map[string]*tally {
 	for _, b := range batches {
 		for i := range b.slots {
 			s := &b.slots[i]
-			var values [len(metrics)]int64
+			var values amounts
 			switch s.role {
 			case fresh, late:
 				for m, v := range s.event.values {

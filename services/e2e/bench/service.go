@@ -26,26 +26,29 @@ import (
 // service is one `touchstone standalone`, driven from outside: flags, gRPC, the admin listener, signals.
 type service struct {
 	bin, dir string // dir holds its data and log
-	cmd      *exec.Cmd
-	began    time.Time
-	exited   chan struct{}
-	grpc     string
-	admin    string // URL
-	conn     *grpc.ClientConn
-	scores   scorev1.ScoreServiceClient
-	ops      adminv1.AdminServiceClient
+
+	organisation string // of its map
+
+	cmd    *exec.Cmd
+	began  time.Time
+	exited chan struct{}
+	grpc   string
+	admin  string // URL
+	conn   *grpc.ClientConn
+	scores scorev1.ScoreServiceClient
+	ops    adminv1.AdminServiceClient
 }
 
-// startService starts a new instance with the bench's map.
-func startService(ctx context.Context, bin, dir string) (*service, error) {
-	s := &service{bin: bin, dir: dir}
+// startService starts a new instance with a map.
+func startService(ctx context.Context, bin, dir string, m *mapv1.Map) (*service, error) {
+	s := &service{bin: bin, dir: dir, organisation: m.GetOrganisation()}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.discard())
 	}
-	if _, err := mapv1.NewMapServiceClient(s.conn).ApplyMap(ctx, &mapv1.ApplyMapRequest{Map: experienceMap()}); err != nil {
+	if _, err := mapv1.NewMapServiceClient(s.conn).ApplyMap(ctx, &mapv1.ApplyMapRequest{Map: m}); err != nil {
 		return nil, errors.Join(err, s.discard())
 	}
 	return s, nil
@@ -233,7 +236,9 @@ func ref(touchpoint, score string, w scorev1.Window) *scorev1.ScoreRef {
 }
 
 func (s *service) score(ctx context.Context, touchpoint, id string, w scorev1.Window) (*scorev1.Score, error) {
-	r, err := s.scores.GetScore(ctx, &scorev1.GetScoreRequest{Ref: ref(touchpoint, id, w)})
+	named := ref(touchpoint, id, w)
+	named.Organisation = s.organisation
+	r, err := s.scores.GetScore(ctx, &scorev1.GetScoreRequest{Ref: named})
 	return r.GetScore(), err
 }
 

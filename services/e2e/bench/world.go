@@ -67,12 +67,18 @@ func experienceMap() *mapv1.Map {
 	return m
 }
 
+// amounts are an event's values, by metric of its world.
+type amounts [9]int64
+
 // event is an interaction as the bench makes it up; its numbers and its time are set when it is sent.
 type event struct {
 	touchpoint, channel, team, outcome, segment string
-	values                                      [len(metrics)]int64
+	values                                      amounts
 	age                                         int64 // seconds from its occurrence to its being sent
 	nanos                                       int32
+	// Of a world of another map: its metrics and attributes.
+	metrics    []string
+	attributes map[string]string
 }
 
 // invent makes an event that has just ended: it began a call's length ago, four minutes in the mean.
@@ -88,7 +94,7 @@ func invent(r *rand.Rand, touchpoint string) event {
 	if e.outcome = "answered"; r.IntN(3) == 0 {
 		e.outcome = pick(r, outcomes[1:])
 	}
-	e.values = [...]int64{exp(45_000, 900_000), exp(300_000, 3_600_000), exp(20_000, 600_000), exp(450, 9_000)}
+	e.values = amounts{exp(45_000, 900_000), exp(300_000, 3_600_000), exp(20_000, 600_000), exp(450, 9_000)}
 	return e
 }
 
@@ -106,8 +112,12 @@ func (e *event) fact(id, contact, customer string, version uint64, seconds int64
 		OccurredAt: &timestamppb.Timestamp{Seconds: seconds, Nanos: e.nanos}, Touchpoint: e.touchpoint, Channel: e.channel, Team: e.team,
 		Outcome: e.outcome, ContactId: contact, CustomerId: customer, Attributes: map[string]string{attribute: e.segment},
 	}
-	for m, v := range e.values {
-		i.Metrics = append(i.Metrics, &factv1.MetricValue{Metric: metrics[m], Amount: &factv1.MetricValue_Value{Value: v}})
+	of := metrics[:]
+	if e.metrics != nil {
+		of, i.Attributes = e.metrics, e.attributes
+	}
+	for m, id := range of {
+		i.Metrics = append(i.Metrics, &factv1.MetricValue{Metric: id, Amount: &factv1.MetricValue_Value{Value: e.values[m]}})
 	}
 	return &factv1.Fact{Id: id, Version: version, Content: &factv1.Fact_Interaction{Interaction: i}}
 }

@@ -32,12 +32,17 @@ func (p Principal) Sees(organisation string) bool {
 	return p.Organisation == "" || p.Organisation == organisation
 }
 
-// Allows reports whether a principal holds a role. Admin implies every other, and who may know whom to reach may know why.
+// Allows reports whether a principal holds a role. Admin implies every other but agent; who may know whom to reach, how agents do,
+// or what is contested, may know why.
 func (p Principal) Allows(r accessv1.Role) bool {
 	switch {
 	case r == accessv1.Role_ROLE_UNSPECIFIED:
 		return false
-	case p.Role == accessv1.Role_ROLE_DIRECTORY && r == accessv1.Role_ROLE_READER:
+	case (p.Role == accessv1.Role_ROLE_DIRECTORY || p.Role == accessv1.Role_ROLE_OWNER) && r == accessv1.Role_ROLE_READER:
+		return true
+	case r == accessv1.Role_ROLE_AGENT: // nobody reads scores of single agents by being anything else, not even admin
+		return p.Role == accessv1.Role_ROLE_AGENT
+	case p.Role == accessv1.Role_ROLE_AGENT && r == accessv1.Role_ROLE_READER:
 		return true
 	}
 	return p.Role == r || p.Role == accessv1.Role_ROLE_ADMIN

@@ -82,7 +82,7 @@ func wholeInstance(method string) bool {
 		return false
 	}
 	switch m {
-	case "GetStatus", "ListRefused", "CreateKey", "ListKeys", "RevokeKey":
+	case "GetStatus", "ListRefused", "CreateKey", "ListKeys", "RevokeKey", "ListAudit":
 		return false
 	default:
 		return true
@@ -95,7 +95,7 @@ func (g *Guard) Principal(authorization string) (Principal, error) {
 		if g.Anonymous {
 			return Principal{Role: accessv1.Role_ROLE_READER}, nil
 		}
-		return Principal{}, unauthenticated("reader, source, directory or admin")
+		return Principal{}, unauthenticated("reader, owner, source, directory or admin")
 	}
 	const scheme = "bearer "
 	if len(authorization) <= len(scheme) || !strings.EqualFold(authorization[:len(scheme)], scheme) {

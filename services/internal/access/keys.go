@@ -33,6 +33,8 @@ type Principal struct {
 	// Test marks a source that tries it out: what it publishes is checked, answered and traced as from any other, and then
 	// dropped, so that it is stored and counted nowhere.
 	Test bool
+	// Reads says whose scores a key of the role agent reads; nil for every other.
+	Reads *Agents
 }
 
 // Keys checks tokens against the bucket TS_KEY, which it follows, so that a revoked key ends everywhere at once.
@@ -63,7 +65,7 @@ func (k *Keys) Authenticate(token string) (Principal, error) {
 	if subtle.ConstantTimeCompare(sum[:], key.GetSecretSha256()) != 1 {
 		return Principal{}, wrong
 	}
-	return Principal{KeyID: id, Role: roleOf(key.GetRole()), Organisation: key.GetOrganisation(), Source: key.GetSource(), Test: key.GetRole() == adminv1.KeyRole_KEY_ROLE_TEST}, nil
+	return Principal{KeyID: id, Role: roleOf(key.GetRole()), Organisation: key.GetOrganisation(), Source: key.GetSource(), Test: key.GetRole() == adminv1.KeyRole_KEY_ROLE_TEST, Reads: agentsOf(key)}, nil
 }
 
 func split(token string) (id, secret string, ok bool) {
@@ -82,6 +84,10 @@ func roleOf(r adminv1.KeyRole) accessv1.Role {
 		return accessv1.Role_ROLE_SOURCE
 	case adminv1.KeyRole_KEY_ROLE_DIRECTORY:
 		return accessv1.Role_ROLE_DIRECTORY
+	case adminv1.KeyRole_KEY_ROLE_AGENT:
+		return accessv1.Role_ROLE_AGENT
+	case adminv1.KeyRole_KEY_ROLE_OWNER:
+		return accessv1.Role_ROLE_OWNER
 	case adminv1.KeyRole_KEY_ROLE_ADMIN:
 		return accessv1.Role_ROLE_ADMIN
 	default:
@@ -92,6 +98,9 @@ func roleOf(r adminv1.KeyRole) accessv1.Role {
 // Create makes a key and returns it with its token, which nobody can show again. An empty organisation means all for
 // admins, "default" for every other role; a source belongs to sources and tests alone.
 func (k *Keys) Create(ctx context.Context, role adminv1.KeyRole, organisation, source string) (*adminv1.Key, string, error) {
+	if role == adminv1.KeyRole_KEY_ROLE_AGENT {
+		return k.CreateAgent(ctx, organisation, nil, nil)
+	}
 	key, token, err := k.issue(role, organisation, source)
 	if err != nil {
 		return nil, "", err
@@ -105,7 +114,7 @@ func (k *Keys) Create(ctx context.Context, role adminv1.KeyRole, organisation, s
 // issue makes a key that opens nothing before it is stored.
 func (k *Keys) issue(role adminv1.KeyRole, organisation, source string) (*adminv1.Key, string, error) {
 	if roleOf(role) == accessv1.Role_ROLE_UNSPECIFIED {
-		return nil, "", fault.Field("role", "it is none", "give reader, source, test, directory or admin")
+		return nil, "", fault.Field("role", "it is none", "give reader, owner, source, test, directory, agent or admin")
 	}
 	if role != adminv1.KeyRole_KEY_ROLE_ADMIN && organisation == "" {
 		organisation = defaultOrganisation
@@ -135,7 +144,7 @@ func (k *Keys) store(ctx context.Context, key *adminv1.Key) error {
 }
 
 func public(k *adminv1.Key) *adminv1.Key {
-	return &adminv1.Key{Id: k.GetId(), Role: k.GetRole(), Organisation: k.GetOrganisation(), Source: k.GetSource(), CreatedAt: k.GetCreatedAt()}
+	return &adminv1.Key{Id: k.GetId(), Role: k.GetRole(), Organisation: k.GetOrganisation(), Source: k.GetSource(), CreatedAt: k.GetCreatedAt(), Agent: k.GetAgent(), Leads: k.GetLeads()}
 }
 
 // List returns all keys without their hashes, oldest first.

@@ -9,7 +9,11 @@ import (
 
 // Service is the part of AdminService that deals with keys. An admin who is confined to an organisation deals with the keys
 // of that organisation, as if there were no others.
-type Service struct{ Keys *Keys }
+type Service struct {
+	Keys *Keys
+	// HashAgent returns the keyed hash by which facts know an agent, for keys of the role agent.
+	HashAgent func(organisation, agent string) ([]byte, error)
+}
 
 // CreateKey implements the RPC.
 func (s *Service) CreateKey(ctx context.Context, r *adminv1.CreateKeyRequest) (*adminv1.CreateKeyResponse, error) {
@@ -20,7 +24,7 @@ func (s *Service) CreateKey(ctx context.Context, r *adminv1.CreateKeyRequest) (*
 	if p.Organisation != "" && r.GetOrganisation() != p.Organisation {
 		return nil, fault.Field("organisation", "this key may make keys of its own organisation only", "set organisation to that of the key")
 	}
-	key, token, err := s.Keys.Create(ctx, r.GetRole(), r.GetOrganisation(), r.GetSource())
+	key, token, err := s.create(ctx, r)
 	if err != nil {
 		return nil, err
 	}

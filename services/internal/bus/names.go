@@ -11,6 +11,9 @@ const (
 	StreamMap     = "TS_MAP"     // ts.map.<organisation>: every version of every map
 	// StreamDirectory holds ts.directory.<organisation>: who holds which role, as it is now.
 	StreamDirectory = "TS_DIRECTORY"
+	StreamAudit     = "TS_AUDIT" // ts.audit.<organisation>: who read or did what is confidential
+	// StreamSealed holds ts.sealed.<organisation>: before when its history is sealed.
+	StreamSealed = "TS_SEALED"
 
 	BucketKey    = "TS_KEY"    // hashes of API keys
 	BucketCursor = "TS_CURSOR" // how far imports have come
@@ -34,6 +37,23 @@ func NativeSubject(organisation, source string) string {
 
 // DirectorySubject is the subject of an organisation's directory.
 func DirectorySubject(organisation string) string { return "ts.directory." + organisation }
+
+// AuditSubject is the subject of an organisation's audit.
+func AuditSubject(organisation string) string { return "ts.audit." + organisation }
+
+// SealedSubject is the subject of what is sealed in an organisation.
+func SealedSubject(organisation string) string { return sealedPrefix + organisation }
+
+// SealedOrganisation returns the organisation of a subject of TS_SEALED; "" when it is none.
+func SealedOrganisation(subject string) string {
+	org, ok := strings.CutPrefix(subject, sealedPrefix)
+	if !ok || strings.Contains(org, ".") {
+		return ""
+	}
+	return org
+}
+
+const sealedPrefix = "ts.sealed."
 
 // NativeSource returns whose events a subject of TS_NATIVE carries; ok is false when it is none.
 func NativeSource(subject string) (organisation, source string, ok bool) {

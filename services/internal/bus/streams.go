@@ -63,6 +63,9 @@ func ask(ctx context.Context, request func(context.Context) error) (err error) {
 // NativeKept is how long native events can be read again: what they amounted to is in TS_FACT.
 const NativeKept = 90 * 24 * time.Hour
 
+// AuditKept is how long lines of the audit are kept: 25 months.
+const AuditKept = 762 * 24 * time.Hour
+
 func streams() []jetstream.StreamConfig {
 	file := func(name, subject, about string) jetstream.StreamConfig {
 		return jetstream.StreamConfig{
@@ -79,6 +82,8 @@ func streams() []jetstream.StreamConfig {
 	// It names people: who was taken out of it is to be found nowhere, so only the newest version is kept.
 	directory := file(StreamDirectory, "ts.directory.*", "who holds which role, as it is now")
 	directory.MaxMsgsPerSubject, directory.Discard = 1, jetstream.DiscardOld
+	sealed := file(StreamSealed, "ts.sealed.*", "before when history is sealed, as it is now")
+	sealed.MaxMsgsPerSubject, sealed.Discard = 1, jetstream.DiscardOld
 	return []jetstream.StreamConfig{
 		file(StreamFact, "ts.fact.*.*", "recorded facts, in one order"),
 		file(StreamParked, "ts.parked.>", "messages that could not be processed"),
@@ -86,5 +91,13 @@ func streams() []jetstream.StreamConfig {
 		native,
 		file(StreamMap, "ts.map.*", "every version of every experience map"),
 		directory,
+		audit(file(StreamAudit, "ts.audit.*", "who read or did what is confidential")),
+		sealed,
 	}
+}
+
+// audit keeps lines for their time: nobody takes one out.
+func audit(c jetstream.StreamConfig) jetstream.StreamConfig {
+	c.MaxAge, c.DenyDelete, c.DenyPurge = AuditKept, true, true
+	return c
 }

@@ -164,6 +164,12 @@ func addsMeasures(old, new *Map) bool {
 			return true
 		}
 	}
+	was := Derived(old.Proto)
+	for id := range Derived(new.Proto) {
+		if _, ok := was[id]; !ok {
+			return true
+		}
+	}
 	return false
 }
 

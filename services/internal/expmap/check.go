@@ -14,6 +14,7 @@ type checker struct {
 	// Where each id was declared first, by kind of thing.
 	touchpoints, channels, teams, metrics, outcomes, questions, attributes, levels map[string]int
 	roles, journeys, pairings, segments, cxScores, calendars, actionRules, linked  map[string]int
+	ratios                                                                         map[string]int
 	// The declared stages; where none is declared, those that touchpoints name.
 	stages map[string]int
 	places places
@@ -36,19 +37,26 @@ func check(p *mapv1.Map) []*mapv1.Problem {
 	c.scoreNames()
 	each("touchpoints", p.GetTouchpoints(), c.touchpoint)
 	each("teams", p.GetTeams(), c.team)
+	each("metrics", p.GetMetrics(), c.metricFloor)
+	each("questions", p.GetQuestions(), c.questionFloor)
 	each("questions", p.GetQuestions(), c.question)
+	each("questions", p.GetQuestions(), c.compared)
 	each("attributes", p.GetAttributes(), c.attribute)
 	c.breakdowns(p.GetBreakdowns())
 	each("service_levels", p.GetServiceLevels(), c.level)
+	each("ratios", p.GetRatios(), c.ratio)
 	c.owner("programme_owner", p.GetProgrammeOwner())
 	c.journeysAndStages()
 	each("linked_metrics", p.GetLinkedMetrics(), c.linkedMetric)
+	each("linked_metrics", p.GetLinkedMetrics(), c.linkedLimit)
 	each("pairings", p.GetPairings(), c.pairing)
 	c.sameClaims()
 	each("segments", p.GetSegments(), c.segment)
 	each("targets", p.GetTargets(), c.target)
 	c.sameTargets()
 	each("cx_scores", p.GetCxScores(), c.cxScore)
+	each("seams", p.GetSeams(), c.seam)
+	c.seams(p.GetSeams())
 	each("calendars", p.GetCalendars(), c.calendar)
 	c.minimums(p.GetMinimums())
 	c.party(p.GetParty())
@@ -77,6 +85,7 @@ func (c *checker) declareAll() {
 	c.cxScores = declare(c, "cx_scores", "CX score", p.GetCxScores())
 	c.calendars = declare(c, "calendars", "calendar", p.GetCalendars())
 	c.linked = declare(c, "linked_metrics", "linked metric", p.GetLinkedMetrics())
+	c.ratios = declare(c, "ratios", "ratio", p.GetRatios())
 	c.actionRules = declare(c, "action_rules", "action rule", p.GetActionRules())
 	if len(p.GetStages()) == 0 {
 		for i, t := range p.GetTouchpoints() {

@@ -11,12 +11,20 @@ import (
 )
 
 // Each case of testdata/problems.txt breaks testdata/whole.yaml in one place, and says all that must be reported.
-func TestEveryCheckOfTheWholeMap(t *testing.T) {
-	whole, err := os.ReadFile("testdata/whole.yaml")
+func TestEveryCheckOfTheWholeMap(t *testing.T) { checks(t, "whole.yaml", "problems.txt") }
+
+// And each case of testdata/scores-problems.txt testdata/scores.yaml.
+func TestEveryCheckOfScores(t *testing.T) { checks(t, "scores.yaml", "scores-problems.txt") }
+
+func checks(t *testing.T, file, problems string) {
+	whole, err := os.ReadFile("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases, err := os.ReadFile("testdata/problems.txt")
+	if m, problems := expmap.CheckYAML(file, whole); m == nil {
+		t.Fatal(problems)
+	}
+	cases, err := os.ReadFile("testdata/" + problems)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +51,7 @@ func TestEveryCheckOfTheWholeMap(t *testing.T) {
 			if strings.Count(string(whole), from) != 1 {
 				t.Fatalf("%q is not there once", from)
 			}
-			m, problems := expmap.CheckYAML("whole.yaml", []byte(strings.Replace(string(whole), from, to, 1)))
+			m, problems := expmap.CheckYAML(file, []byte(strings.Replace(string(whole), from, to, 1)))
 			if m != nil {
 				t.Fatal("accepted")
 			}

@@ -12,7 +12,7 @@ import (
 const exactThreshold = 300
 
 func (c *checker) level(at string, s *mapv1.ServiceLevel) {
-	c.known(at+".metric", "metric", s.GetMetric(), c.metrics)
+	c.carried(at+".metric", s.GetMetric(), "a service level is of what an interaction carries when it ends", "Give the linked metric a limit: its scores within and beyond are the shares.")
 	c.limit(at+".threshold", "threshold", s.GetThreshold())
 	c.refer(at+".outcomes", "outcome", s.GetOutcomes(), c.outcomes)
 	c.refer(at+".of", "outcome", s.GetOf(), c.outcomes)

@@ -7,7 +7,8 @@ import (
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 )
 
-const linkedRemedy = "Use next_contact (hours until the customer's next contact) or journey_time (hours from a journey's beginning to its end)."
+const linkedRemedy = "Use next_contact (hours until the customer's next contact), journey_time (hours from a journey's beginning to its end), " +
+	"contact_transfers (legs of a contact after its first) or journey_friction (what a customer went through in a journey)."
 
 // isLinked reports whether an id is that of a linked metric, or of its cases.
 func (c *checker) isLinked(id string) bool {
@@ -16,21 +17,43 @@ func (c *checker) isLinked(id string) bool {
 }
 
 func (c *checker) linkedMetric(at string, l *mapv1.LinkedMetric) {
-	switch l.GetKind() {
+	kind := l.GetKind()
+	friction := kind == mapv1.LinkedKind_LINKED_KIND_JOURNEY_FRICTION
+	switch kind {
 	case mapv1.LinkedKind_LINKED_KIND_NEXT_CONTACT:
 		c.optional(at+".topic", "attribute", l.GetTopic(), c.attributes)
 		c.refer(at+".touchpoints", "touchpoint", l.GetTouchpoints(), c.touchpoints)
 		if l.GetJourney() != "" {
 			c.add(at+".journey", "A next contact belongs to no journey.", "Delete journey, or make the kind journey_time.")
 		}
-	case mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME:
+	case mapv1.LinkedKind_LINKED_KIND_CONTACT_TRANSFERS:
+		c.refer(at+".touchpoints", "touchpoint", l.GetTouchpoints(), c.touchpoints)
 		if l.GetTopic() != "" {
-			c.add(at+".topic", "The time of a journey has no topic.", "Delete topic, or make the kind next_contact.")
+			c.add(at+".topic", "The transfers of a contact have no topic.", "Delete topic, or make the kind next_contact.")
+		}
+		if l.GetJourney() != "" {
+			c.add(at+".journey", "A contact belongs to no journey.", "Delete journey, or make the kind journey_friction.")
+		}
+	case mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME, mapv1.LinkedKind_LINKED_KIND_JOURNEY_FRICTION:
+		if l.GetTopic() != "" {
+			what := "The time of a journey"
+			if friction {
+				what = "The friction of a journey"
+			}
+			c.add(at+".topic", what+" has no topic.", "Delete topic, or make the kind next_contact.")
 		}
 		if len(l.GetTouchpoints()) > 0 {
 			c.add(at+".touchpoints", "The touchpoints of a journey are those of its stages.", "Delete touchpoints, or make the kind next_contact.")
 		}
 		c.linkedJourney(at, l)
+	default:
+		return
+	}
+	switch {
+	case friction:
+		c.optional(at+".hold", "metric", l.GetHold(), c.metrics)
+	case l.GetHold() != "":
+		c.add(at+".hold", "Only the friction of a journey counts who was on hold.", "Delete hold, or make the kind journey_friction.")
 	}
 }
 

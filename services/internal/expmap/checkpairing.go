@@ -8,7 +8,7 @@ import (
 
 func (c *checker) pairing(at string, p *mapv1.Pairing) {
 	q := c.known(at+".question", "question", p.GetQuestion(), c.questions)
-	m := c.known(at+".metric", "metric", p.GetMetric(), c.metrics)
+	m := c.carried(at+".metric", p.GetMetric(), "a pairing is of what the interaction asked about carries", "Pair a metric that is measured at the touchpoint.")
 	t := c.known(at+".touchpoint", "touchpoint", p.GetTouchpoint(), c.touchpoints)
 	if q && t && !c.asked(p.GetQuestion(), p.GetTouchpoint()) {
 		c.add(at+".question", fmt.Sprintf("The question %q does not ask about the touchpoint %q.", p.GetQuestion(), p.GetTouchpoint()),

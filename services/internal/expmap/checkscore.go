@@ -3,6 +3,7 @@ package expmap
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
@@ -15,14 +16,15 @@ const (
 	headIndex        = "experience_index"
 )
 
-// scoreNames keeps heads unambiguous: "<metric>.<statistic>", "<question>.<statistic>", the id of a service level or CX score.
+// scoreNames keeps heads unambiguous: "<metric>.<statistic>", "<question>.<statistic>", the id of a service level, ratio or
+// CX score.
 func (c *checker) scoreNames() {
 	p := c.p
 	used := map[string]string{headInteractions: "the name of a score", headOutcome: "the name of a score", headIndex: "the name of a score"}
 	take := func(field, id string) {
 		if by, taken := used[id]; taken {
 			c.add(field, fmt.Sprintf("The id %q is already %s.", id, by),
-				"Give it another id: metrics, linked metrics, questions, service levels and CX scores share their names with scores.")
+				"Give it another id: metrics, linked metrics, questions, service levels, ratios and CX scores share their names with scores.")
 		}
 	}
 	for i, m := range p.GetMetrics() {
@@ -37,6 +39,10 @@ func (c *checker) scoreNames() {
 		take(fmt.Sprintf("service_levels[%d].id", i), s.GetId())
 	}
 	note(used, c.levels, "a service level")
+	for i, r := range p.GetRatios() {
+		take(fmt.Sprintf("ratios[%d].id", i), r.GetId())
+	}
+	note(used, c.ratios, "a ratio")
 	for i, s := range p.GetCxScores() {
 		take(fmt.Sprintf("cx_scores[%d].id", i), s.GetId())
 	}
@@ -58,8 +64,7 @@ func note(used map[string]string, declared map[string]int, as string) {
 	}
 }
 
-// score checks that a score of that name can exist, as far as its head tells: which statistics there are is known to those
-// who compute them. It returns the head, "" when there is no such score.
+// score checks that a score of that name can exist. It returns the head, "" when there is no such score.
 func (c *checker) score(at, id string) string {
 	head, rest, _ := strings.Cut(id, ".")
 	switch {
@@ -75,13 +80,25 @@ func (c *checker) score(at, id string) string {
 			c.add(at, fmt.Sprintf("%q names no score: which statistic of it is meant is missing.", id), fmt.Sprintf("Write %s.<statistic>, such as %s.%s.", head, head, example))
 			return ""
 		}
+		if head == headInteractions {
+			if rest != "count" {
+				c.add(at, fmt.Sprintf("There is no score %q.", id), "Write interactions.count.")
+				return ""
+			}
+		} else if !c.statistic(at, id, head, rest) {
+			return ""
+		}
 	case head == headIndex && rest == "":
 	case has(c.levels, head):
 		if rest != "" {
 			c.add(at, fmt.Sprintf("The service level %q has no further scores such as %q.", head, id), fmt.Sprintf("Write %s alone.", head))
 			return ""
 		}
-	case has(c.cxScores, head):
+	case has(c.ratios, head) || has(c.cxScores, head):
+		if rest != "" {
+			c.add(at, fmt.Sprintf("%q has no further scores such as %q.", head, id), fmt.Sprintf("Write %s alone.", head))
+			return ""
+		}
 	case head == headOutcome:
 		outcome, statistic, _ := strings.Cut(rest, ".")
 		if statistic == "" {
@@ -91,8 +108,12 @@ func (c *checker) score(at, id string) string {
 		if !c.known(at, "outcome", outcome, c.outcomes) {
 			return ""
 		}
+		if statistic != "share" {
+			c.add(at, fmt.Sprintf("There is no score %q: of an outcome there is its share.", id), fmt.Sprintf("Write outcome.%s.share.", outcome))
+			return ""
+		}
 	default:
-		c.add(at, fmt.Sprintf("There can be no score %q: %q is no metric, question, service level or CX score.%s", id, head, c.didYouMean(head, c.heads())),
+		c.add(at, fmt.Sprintf("There can be no score %q: %q is no metric, question, service level, ratio or CX score.%s", id, head, c.didYouMean(head, c.heads())),
 			"Name a score of something declared, such as wait.mean for a metric wait.")
 		return ""
 	}
@@ -110,10 +131,11 @@ type places struct {
 	asked   map[string]map[string]struct{} // touchpoints by question
 	metrics map[string]string              // metric by the id of a metric or service level
 	linked  map[string]*Linked             // by the id of a linked metric and of its cases
+	ratios  map[string][]string            // metrics by ratio, but for those that count 0 where there is none
 }
 
 func newPlaces(p *mapv1.Map) places {
-	x := places{asked: map[string]map[string]struct{}{}, metrics: map[string]string{}, linked: map[string]*Linked{}}
+	x := places{asked: map[string]map[string]struct{}{}, metrics: map[string]string{}, linked: map[string]*Linked{}, ratios: map[string][]string{}}
 	for _, q := range p.GetQuestions() {
 		x.asked[q.GetId()] = set(q.GetTouchpoints())
 	}
@@ -122,6 +144,11 @@ func newPlaces(p *mapv1.Map) places {
 	}
 	for _, m := range p.GetMetrics() {
 		x.metrics[m.GetId()] = m.GetId()
+	}
+	for _, r := range p.GetRatios() {
+		x.ratios[r.GetId()] = slices.DeleteFunc(slices.Concat(r.GetOver(), r.GetUnder()), func(id string) bool {
+			return x.metrics[id] == "" || slices.Contains(r.GetAbsentIsZero(), id)
+		})
 	}
 	for id, l := range buildLinked(p) {
 		x.linked[id], x.linked[LinkedBase(id)] = l, l
@@ -142,12 +169,13 @@ func (x places) exists(head string, t *mapv1.Touchpoint) bool {
 	if l, is := x.linked[head]; is {
 		return l.CountsAt(t.GetId())
 	}
-	return true
+	// A ratio is where all that is summed in it is measured.
+	return !slices.ContainsFunc(x.ratios[head], func(metric string) bool { return !measures(t, metric) })
 }
 
 func (c *checker) heads() map[string]int {
 	all := map[string]int{headInteractions: 0, headOutcome: 0}
-	for _, declared := range []map[string]int{c.metrics, c.questions, c.levels, c.cxScores, c.linked} {
+	for _, declared := range []map[string]int{c.metrics, c.questions, c.levels, c.ratios, c.cxScores, c.linked} {
 		maps.Copy(all, declared)
 	}
 	return all

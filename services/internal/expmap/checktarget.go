@@ -68,8 +68,13 @@ func (c *checker) cxScore(at string, s *mapv1.CxScore) {
 	first := map[string]int{}
 	for i, p := range s.GetParts() {
 		part := fmt.Sprintf("%s.parts[%d]", at, i)
-		if head := c.score(part+".score", p.GetScore()); has(c.cxScores, head) && !has(c.metrics, head) && !has(c.questions, head) && !has(c.levels, head) {
+		switch head := c.score(part+".score", p.GetScore()); {
+		case has(c.cxScores, head) && !has(c.metrics, head) && !has(c.questions, head) && !has(c.levels, head) && !has(c.ratios, head):
 			c.add(part+".score", fmt.Sprintf("%q is itself a CX score.", head), "Name the scores that it is made of.")
+		case head == headIndex:
+			c.add(part+".score", fmt.Sprintf("%q is itself made of other scores.", head), "Name the scores that it is made of.")
+		case has(c.questions, head) && c.p.GetQuestions()[c.questions[head]].GetKind() == mapv1.QuestionKind_QUESTION_KIND_ENPS:
+			c.add(part+".score", fmt.Sprintf("%q is asked of employees, whose answers are shown under other rules than CX scores.", head), "Name a question asked of customers, or delete the part.")
 		}
 		if j, twice := first[p.GetScore()]; twice {
 			c.add(part+".score", fmt.Sprintf("The score %q is a part already, as parts[%d].", p.GetScore(), j), "Delete one of the two, or give the other more weight.")

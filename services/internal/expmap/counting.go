@@ -23,17 +23,30 @@ import (
 //     That holds for a breakdown taken away, too: it would go stale and be wrong on the day it comes back.
 //   - A linked metric follows customers from interaction to interaction: a new one, and one for which other interactions count
 //     (its kind, topic, touchpoints, journey or longest time, the touchpoints of its journey's first and last stage, which
-//     touchpoints are back-stage where it names none), is counted over all of history again. So is one that goes.
+//     touchpoints are back-stage where it names none, which metric tells of a hold), is counted over all of history again. So
+//     is one that goes.
+//   - Scores of agents switched on or off: cells of agents are counted from what was recorded with an agent, or dropped.
+//   - Answers are compared with what was expected (baselines) and with the metric that was felt (perceives): a comparison that
+//     comes or goes, and one with other questions, another metric or other units, is counted over all of history again.
 //   - A metric's unit and resolution and a question's scale are what the integers in its facts mean. They never change
 //     (Incompatible): the thing gets a new id, and the two series are never joined.
 
 // CountingDigest is a digest of all that decides which cells are kept and where their days are cut: the zone and the set of
-// breakdowns, and which interactions linked metrics follow. Two maps of one organisation that Apply accepted have equal digests exactly when Recounts is nil. Units,
+// breakdowns, which interactions linked metrics follow, and what answers are compared with. Two maps of one organisation that Apply accepted have equal digests exactly when Recounts is nil. Units,
 // resolutions and scales are not in it, because they cannot change for an id.
 func (m *Map) CountingDigest() [32]byte {
 	text := "touchstone counting 1\n" + zoneName(m) + "\n" + strings.Join(breakdownNames(m), "\n")
 	for _, l := range m.LinkedInOrder() {
 		text += "\nlinked:" + l.String()
+	}
+	if m.KeepsAgents() {
+		text += "\nagents"
+	}
+	for _, c := range m.Compared() {
+		text += "\ncompared:" + c.String()
+	}
+	for _, p := range m.Perceived() {
+		text += "\nperceived:" + p.String()
 	}
 	return sha256.Sum256([]byte(text))
 }
@@ -72,7 +85,10 @@ func Recounts(old, new *Map) []string {
 			reasons = append(reasons, fmt.Sprintf("The linked metric %s goes: its cells are dropped.", l.ID))
 		}
 	}
-	return reasons
+	if why := agentsSwitched(old, new); why != "" {
+		reasons = append(reasons, why)
+	}
+	return append(reasons, recountsCompared(old, new)...)
 }
 
 // Incompatible returns what new declares in contradiction to old, of which the facts of history were written: another unit
@@ -131,6 +147,7 @@ func Incompatible(old, new *Map) []*mapv1.Problem {
 			}
 		}
 	}
+	incompatibleDerived(old, new, add)
 	return problems
 }
 

@@ -70,6 +70,7 @@ func TestCountingChangesRecount(t *testing.T) {
 	old := compile(t, small())
 	for name, change := range map[string]func(*mapv1.Map){
 		"zone":              func(p *mapv1.Map) { p.Zone = "Europe/London" },
+		"agents":            func(p *mapv1.Map) { p.AgentScores = mapv1.AgentScores_AGENT_SCORES_SELF_AND_LEADER },
 		"fewer breakdowns":  func(p *mapv1.Map) { p.Breakdowns = p.Breakdowns[:2] },
 		"default instead":   func(p *mapv1.Map) { p.Breakdowns = nil },
 		"another attribute": func(p *mapv1.Map) { p.Attributes[0].Id, p.Breakdowns[2] = "tariff", "attribute:tariff" },

@@ -47,7 +47,8 @@ const (
 	Unpaired GapKind = "unpaired"
 	// UnpairedBecause are questions that are paired with no metric and say why.
 	UnpairedBecause GapKind = "unpaired with a reason"
-	// Unasked metrics are in no pairing: whether customers feel them is not looked at.
+	// Unasked metrics are in no pairing: whether customers feel them is not looked at. Those that ratios only divide by, or that
+	// count cases for one, are left out.
 	Unasked GapKind = "unasked"
 	// WithoutTouchpoints are declared stages in which nothing happens.
 	WithoutTouchpoints GapKind = "without touchpoints"
@@ -190,10 +191,24 @@ func (c *Coverage) metrics(p *mapv1.Map) {
 		}
 	}
 	for _, m := range p.GetMetrics() {
-		if _, is := inPairing[m.GetId()]; !is {
+		if _, is := inPairing[m.GetId()]; !is && !dividesOnly(p, m.GetId()) {
 			c.add(Unasked, "metric", m.GetId(), m.GetName(), "Pair it with the question that it should move; ask one if there is none.")
 		}
 	}
+}
+
+// dividesOnly reports whether a metric is there for the sake of a ratio: summed below its line and above none, or a count of cases.
+func dividesOnly(p *mapv1.Map, metric string) bool {
+	divides, is := false, func(ids []string) bool { return slices.Contains(ids, metric) }
+	for _, r := range p.GetRatios() {
+		switch {
+		case r.GetShareOfCases() && (is(r.GetOver()) || is(r.GetUnder())), !is(r.GetOver()) && is(r.GetUnder()):
+			divides = true
+		case is(r.GetOver()):
+			return false
+		}
+	}
+	return divides
 }
 
 func (c *Coverage) stages(p *mapv1.Map) {

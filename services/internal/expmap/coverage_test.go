@@ -2,6 +2,7 @@ package expmap_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 
@@ -75,6 +76,7 @@ func listed(c *expmap.Coverage) []string {
 
 func TestCoverageListsExactlyThePlantedGaps(t *testing.T) {
 	p := closed(example(t, "telecom/map.yaml").Proto)
+	p.Ratios = nil // of metrics that nobody asks about
 	p.Metrics = slices.DeleteFunc(p.Metrics, func(m *mapv1.Metric) bool {
 		return !slices.ContainsFunc(p.Pairings, func(x *mapv1.Pairing) bool { return x.GetMetric() == m.GetId() })
 	})
@@ -180,5 +182,27 @@ func TestCoverageOfAnEmptyMap(t *testing.T) {
 	c := expmap.Cover(nil)
 	if c.Headline() != "0 of 0 questions are paired with a metric." || c.Gaps == nil || len(c.Gaps) > 0 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// TestCoverageKnowsWhatRatiosDivideBy: nobody is to be asked about staffing or invitations.
+func TestCoverageKnowsWhatRatiosDivideBy(t *testing.T) {
+	data, err := os.ReadFile("testdata/scores.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, problems := expmap.CheckYAML("scores.yaml", data)
+	if m == nil {
+		t.Fatal(problems)
+	}
+	p := m.Proto
+	p.Ratios = append(p.Ratios, &mapv1.Ratio{Id: "busy", Over: []string{"quality"}, Under: []string{"staffed"}})
+	if got := expmap.Cover(p).Of(expmap.Unasked); !slices.Equal(got, []string{"talk", "hold", "acw", "quality"}) {
+		t.Errorf("%v", got)
+	}
+	// A target of a ratio holds where all that is summed in it is measured.
+	p.Targets = []*mapv1.Target{{Score: "aht", Value: 240, Cascades: true}}
+	if got := expmap.Cover(p).Of(expmap.WithoutTarget); !slices.Equal(got, []string{"letter"}) {
+		t.Errorf("%v", got)
 	}
 }

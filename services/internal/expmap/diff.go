@@ -122,8 +122,11 @@ func counts(fd protoreflect.FieldDescriptor) bool {
 	switch fd.FullName() {
 	case "touchstone.map.v1.Map.zone", "touchstone.map.v1.Map.breakdowns", "touchstone.map.v1.Metric.unit", "touchstone.map.v1.Metric.resolution",
 		"touchstone.map.v1.Question.scale_min", "touchstone.map.v1.Question.scale_max",
+		"touchstone.map.v1.Map.agent_scores",
 		linkedMetrics, "touchstone.map.v1.LinkedMetric.kind", "touchstone.map.v1.LinkedMetric.topic", "touchstone.map.v1.LinkedMetric.journey",
-		"touchstone.map.v1.LinkedMetric.touchpoints", "touchstone.map.v1.LinkedMetric.longest_days":
+		"touchstone.map.v1.LinkedMetric.touchpoints", "touchstone.map.v1.LinkedMetric.longest_days",
+		"touchstone.map.v1.LinkedMetric.hold", "touchstone.map.v1.Question.baselines", "touchstone.map.v1.Question.perceives",
+		"touchstone.map.v1.Question.units_per_point":
 		return true
 	}
 	return false

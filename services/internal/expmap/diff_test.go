@@ -1,6 +1,7 @@
 package expmap_test
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -239,5 +240,48 @@ func value(t *rapid.T, fd protoreflect.FieldDescriptor) protoreflect.Value {
 		return protoreflect.ValueOfUint32(uint32(n))
 	default:
 		return protoreflect.ValueOfFloat64(float64(n))
+	}
+}
+
+// TestScoresThatCompareAreOfTheReadingPart: floors, limits, ratios and seams act at once, and are read and written as they are.
+func TestScoresThatCompareAreOfTheReadingPart(t *testing.T) {
+	data, err := os.ReadFile("testdata/scores.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, problems := expmap.CheckYAML("scores.yaml", data)
+	if m == nil {
+		t.Fatal(problems)
+	}
+	p := proto.CloneOf(m.Proto)
+	p.Metrics[0].Floor, p.Metrics[6].Floor, p.Questions[0].Floor, p.LinkedMetrics[0].Limit = nil, proto.Float64(0), proto.Int32(1), proto.Float64(72)
+	p.Targets = slices.Delete(p.Targets, 1, 2) // of the floor that goes
+	p.Ratios[0].Over, p.Ratios[0].AbsentIsZero, p.Ratios[2].ShareOfCases = []string{"acw", "talk"}, nil, false
+	p.Ratios = slices.Delete(p.Ratios, 3, 4)
+	p.Seams[0].BesideUntil = "2026-05-01"
+	var got []string
+	for _, c := range expmap.Diff(m.Proto, p) {
+		got = append(got, c.String())
+	}
+	want := []string{
+		"metric talk: floor: 300 → nothing", "metric quality: floor: 60 → 0", "question satisfied: floor: 2 → 1", "target talk.bad removed (5)", "linked metric again: limit: 168 → 72",
+		"ratio talk_share removed", "ratio aht: over: hold → nothing", "ratio aht: absent_is_zero: hold → nothing",
+		"ratio rr1: share_of_cases: true → nothing", "seam aht: beside_until: 2026-04-01 → 2026-05-01",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	next, problemsOf := expmap.Compile(p, 2)
+	if len(problemsOf) > 0 || expmap.Recounts(m, next) != nil || m.CountingDigest() != next.CountingDigest() {
+		t.Errorf("%v, recounts %v", problemsOf, expmap.Recounts(m, next))
+	}
+	text, err := expmap.WriteYAML(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, problems := expmap.ReadYAML("map.yaml", text); len(problems) > 0 || !proto.Equal(again, p) {
+		t.Errorf("%v\n%s", problems, text)
 	}
 }

@@ -20,6 +20,9 @@ func shortName(v protoreflect.EnumValueDescriptor, d protoreflect.EnumDescriptor
 // shortList returns the short spellings, without the unspecified one.
 func shortList(d protoreflect.EnumDescriptor) []string {
 	var names []string
+	if saysOff(d) {
+		names = append(names, off)
+	}
 	for i := 0; i < d.Values().Len(); i++ {
 		if v := d.Values().Get(i); v.Number() != 0 {
 			names = append(names, shortName(v, d))
@@ -32,6 +35,9 @@ func shortNames(d protoreflect.EnumDescriptor) string { return strings.Join(shor
 
 // enumByName finds a value by its short or its full spelling, in either case.
 func enumByName(d protoreflect.EnumDescriptor, s string) (protoreflect.EnumNumber, bool) {
+	if saysOff(d) && strings.EqualFold(s, off) {
+		return 0, true
+	}
 	for i := 0; i < d.Values().Len(); i++ {
 		v := d.Values().Get(i)
 		if v.Number() != 0 && (strings.EqualFold(s, string(v.Name())) || strings.EqualFold(s, shortName(v, d))) {
@@ -39,4 +45,11 @@ func enumByName(d protoreflect.EnumDescriptor, s string) (protoreflect.EnumNumbe
 		}
 	}
 	return 0, false
+}
+
+// off is how the unspecified value may be written where it means just that.
+const off = "off"
+
+func saysOff(d protoreflect.EnumDescriptor) bool {
+	return d.FullName() == "touchstone.map.v1.AgentScores"
 }

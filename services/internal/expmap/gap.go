@@ -11,7 +11,9 @@ import (
 const HistoryResolution = 1000
 
 // GapMeasure and ExpectedMeasure name the two measures of a question and a baseline ("wait_ok_gap_stated").
-func GapMeasure(question string, b mapv1.Baseline) string { return question + "_gap_" + baselineName(b) }
+func GapMeasure(question string, b mapv1.Baseline) string {
+	return question + "_gap_" + baselineName(b)
+}
 
 // ExpectedMeasure names what was expected.
 func ExpectedMeasure(question string, b mapv1.Baseline) string {

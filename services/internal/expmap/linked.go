@@ -4,36 +4,59 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 )
 
-// Linked is a metric that follows a customer from one interaction to a later one. Its values are in seconds and read in
-// hours: LinkedResolution of them are one.
+// Linked is a metric that follows a customer from one interaction to others. Times are in seconds and read in hours; transfers
+// and friction are counts.
 type Linked struct {
 	ID   string
 	Kind mapv1.LinkedKind
 	// Topic is the attribute whose value both interactions must share; empty for any, and for journeys.
 	Topic string
-	// Touchpoints are those of next contacts, sorted. Where the map names none, it is nil, and all but those of Except are.
+	// Touchpoints are those of contacts, sorted. Where the map names none, it is nil, and all but those of Except are, as they
+	// are for friction.
 	Touchpoints, Except []string
 	// First and Last are the touchpoints that begin a journey and those that complete it, sorted.
 	First, Last []string
+	// Hold is the metric that tells whether the customer was on hold; empty where none does, and but for friction.
+	Hold string
 	// Longest is how far the later interaction is looked for.
 	Longest time.Duration
 	Proto   *mapv1.LinkedMetric
 }
 
-// LinkedResolution is the number of values in one unit of a linked metric: seconds in an hour.
-const LinkedResolution = 3600
+// Resolution is the number of values in one unit: seconds in an hour, or 1 for counts.
+func (l *Linked) Resolution() int64 { return linkedResolution(l.Kind) }
+
+func linkedResolution(k mapv1.LinkedKind) int64 {
+	switch k {
+	case mapv1.LinkedKind_LINKED_KIND_CONTACT_TRANSFERS, mapv1.LinkedKind_LINKED_KIND_JOURNEY_FRICTION:
+		return 1
+	default:
+		return 3600
+	}
+}
 
 // linkedBase ends the ids by which the cases of linked metrics are counted.
 const linkedBase = "_base"
 
 // LinkedBase is the id of the measure that counts a linked metric's cases, known or not: contacts, journeys begun. Its values
-// are 1 where the later interaction is known and 0 where it is not.
+// are 1 where the metric's is known and 0 where the later interaction is not. Transfers, whose cases are contacts, and
+// friction, whose cases are completed journeys, are always known.
 func LinkedBase(id string) string { return id + linkedBase }
+
+// linkedOfBase returns the id of the linked metric of which a measure would count the cases; "" for none.
+func linkedOfBase(measure string) string {
+	id, is := strings.CutSuffix(measure, linkedBase)
+	if !is {
+		return ""
+	}
+	return id
+}
 
 const (
 	longestDays = 60  // where a map says nothing
@@ -42,14 +65,17 @@ const (
 
 // String tells two linked metrics apart that follow other interactions.
 func (l *Linked) String() string {
-	return fmt.Sprintf("%s %d %q %q %q %q %q %s", l.ID, l.Kind, l.Topic, l.Touchpoints, l.Except, l.First, l.Last, l.Longest)
+	s := fmt.Sprintf("%s %d %q %q %q %q %q %s", l.ID, l.Kind, l.Topic, l.Touchpoints, l.Except, l.First, l.Last, l.Longest)
+	if l.Hold != "" {
+		s += " " + l.Hold
+	}
+	return s
 }
 
-// CountsAt reports whether the metric can have values at a touchpoint: next contacts where contacts are, journeys where they
-// begin.
+// CountsAt reports whether the metric can have values at a touchpoint: contacts where they are, journeys where they begin.
 func (l *Linked) CountsAt(touchpoint string) bool {
 	switch {
-	case l.Kind == mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME:
+	case l.Kind == mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME, l.Kind == mapv1.LinkedKind_LINKED_KIND_JOURNEY_FRICTION:
 		return slices.Contains(l.First, touchpoint)
 	case l.Touchpoints != nil:
 		return slices.Contains(l.Touchpoints, touchpoint)
@@ -72,10 +98,7 @@ func (m *Map) LinkedOf(measure string) *Linked {
 	if l := m.Linked[measure]; l != nil {
 		return l
 	}
-	if n := len(measure) - len(linkedBase); n > 0 && measure[n:] == linkedBase {
-		return m.Linked[measure[:n]]
-	}
-	return nil
+	return m.Linked[linkedOfBase(measure)]
 }
 
 func buildLinked(p *mapv1.Map) map[string]*Linked {
@@ -87,43 +110,56 @@ func buildLinked(p *mapv1.Map) map[string]*Linked {
 		}
 		l := &Linked{ID: x.GetId(), Kind: x.GetKind(), Longest: time.Duration(days) * 24 * time.Hour, Proto: x}
 		switch x.GetKind() {
-		case mapv1.LinkedKind_LINKED_KIND_NEXT_CONTACT:
-			l.Topic = x.GetTopic()
+		case mapv1.LinkedKind_LINKED_KIND_NEXT_CONTACT, mapv1.LinkedKind_LINKED_KIND_CONTACT_TRANSFERS:
+			if x.GetKind() == mapv1.LinkedKind_LINKED_KIND_NEXT_CONTACT {
+				l.Topic = x.GetTopic()
+			}
 			if len(x.GetTouchpoints()) > 0 {
 				l.Touchpoints = slices.Compact(slices.Sorted(slices.Values(x.GetTouchpoints())))
 				break
 			}
-			for _, t := range p.GetTouchpoints() {
-				if t.GetBackStage() {
-					l.Except = append(l.Except, t.GetId())
-				}
-			}
-			slices.Sort(l.Except)
+			l.Except = backStage(p)
 		case mapv1.LinkedKind_LINKED_KIND_JOURNEY_TIME:
-			first, last := endsOf(p, x.GetJourney())
-			for _, t := range p.GetTouchpoints() {
-				switch s := t.GetStage(); {
-				case s == "":
-				case s == first:
-					l.First = append(l.First, t.GetId())
-				case s == last:
-					l.Last = append(l.Last, t.GetId())
-				}
-			}
-			slices.Sort(l.First)
-			slices.Sort(l.Last)
+			l.First, l.Last = endsOf(p, x.GetJourney())
+		case mapv1.LinkedKind_LINKED_KIND_JOURNEY_FRICTION:
+			l.First, l.Last = endsOf(p, x.GetJourney())
+			l.Except, l.Hold = backStage(p), x.GetHold()
 		}
 		out[l.ID] = l
 	}
 	return out
 }
 
-// endsOf returns a journey's first and last stage.
-func endsOf(p *mapv1.Map, journey string) (first, last string) {
-	for _, j := range p.GetJourneys() {
-		if s := j.GetStages(); j.GetId() == journey && len(s) > 0 {
-			return s[0], s[len(s)-1]
+// backStage returns the touchpoints that customers do not see, sorted.
+func backStage(p *mapv1.Map) []string {
+	var ids []string
+	for _, t := range p.GetTouchpoints() {
+		if t.GetBackStage() {
+			ids = append(ids, t.GetId())
 		}
 	}
-	return "", ""
+	slices.Sort(ids)
+	return ids
+}
+
+// endsOf returns the touchpoints of a journey's first and of its last stage, sorted.
+func endsOf(p *mapv1.Map, journey string) (begin, complete []string) {
+	var first, last string
+	for _, j := range p.GetJourneys() {
+		if s := j.GetStages(); j.GetId() == journey && len(s) > 0 {
+			first, last = s[0], s[len(s)-1]
+		}
+	}
+	for _, t := range p.GetTouchpoints() {
+		switch s := t.GetStage(); {
+		case s == "":
+		case s == first:
+			begin = append(begin, t.GetId())
+		case s == last:
+			complete = append(complete, t.GetId())
+		}
+	}
+	slices.Sort(begin)
+	slices.Sort(complete)
+	return begin, complete
 }

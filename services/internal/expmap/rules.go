@@ -61,6 +61,8 @@ func explainRule(path, rule, message string) (what, remedy string) {
 		return sentence(last + " is empty"), "Declare at least one."
 	case rule == "repeated.max_items":
 		return sentence(last + " is too long: the list " + strings.TrimPrefix(message, "must ")), "Declare fewer."
+	case rule == "repeated.unique":
+		return sentence(last + " lists one twice"), "Delete one of the two."
 	case strings.HasPrefix(rule, "string.") && last == "unit":
 		return "The metric has no usable unit.", `Name the unit in which it is read, such as "s", "EUR" or "points".`
 	case rule == "string.min_len":

@@ -50,8 +50,18 @@ type Config struct {
 	// FlushBusy is the time between two flushes while messages keep coming; 0 means 20 ms. A flush that takes long
 	// stretches it, so that flushing takes at most about a fifth of the time. When idle a flush follows at once.
 	FlushBusy time.Duration
+	// Base, if set, returns from where a fold begins that has nothing yet, or nothing of this stream; nil for its first message.
+	// A base must be of the stream as it is: else the fold waits, and says so as its trouble.
+	Base func() (*Base, error)
 	// Flushed, if set, is told each flush: facts of metrics.
 	Flushed func(took time.Duration, sets int, bytes int)
+}
+
+// Base is a state at a position of the stream, up to which the stream may have been trimmed.
+type Base struct {
+	Position Position
+	// Fill puts it into the fold's store, in place of what is there.
+	Fill func() error
 }
 
 // Fold is one running loop.
@@ -308,10 +318,17 @@ func (f *Fold) recover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	base, err := f.base(ctx, stream, info)
+	if err != nil {
+		return err
+	}
 	if !pos.IsZero() {
 		why, err := f.differs(ctx, stream, info, pos)
 		if err != nil {
 			return away(ctx, fmt.Errorf("reading message %d: %w", pos.Sequence, err))
+		}
+		if why == "" && base != nil && pos.Sequence < base.Position.Sequence && pos.Sequence+1 < info.State.FirstSeq {
+			why = fmt.Sprintf("the stream was trimmed up to %d, beyond the position %d", info.State.FirstSeq-1, pos.Sequence)
 		}
 		if why != "" {
 			f.cfg.Log.Warn("fold starts from the base of its stream", "stream", f.cfg.Stream, "reason", why)
@@ -320,6 +337,12 @@ func (f *Fold) recover(ctx context.Context) error {
 			}
 			pos = Position{}
 		}
+	}
+	if pos.IsZero() && base != nil {
+		if err := base.Fill(); err != nil {
+			return fmt.Errorf("fold: filling the store from its base: %w", err)
+		}
+		pos = base.Position
 	}
 	if pos.IsZero() {
 		pos.Created = info.Created.UTC()
@@ -342,6 +365,26 @@ func (f *Fold) recover(ctx context.Context) error {
 	f.loaded.Store(true)
 	f.trouble.Store(nil)
 	return nil
+}
+
+// base returns the base from which this stream is folded; nil where there is none. One of another stream is trouble that only a
+// person can end: what it holds is in no stream any more, so nothing is dropped for it.
+func (f *Fold) base(ctx context.Context, s jetstream.Stream, info *jetstream.StreamInfo) (*Base, error) {
+	if f.cfg.Base == nil {
+		return nil, nil
+	}
+	b, err := f.cfg.Base()
+	if err != nil || b == nil {
+		return nil, err
+	}
+	why, err := f.differs(ctx, s, info, b.Position)
+	if err != nil {
+		return nil, away(ctx, fmt.Errorf("reading message %d: %w", b.Position.Sequence, err))
+	}
+	if why != "" {
+		return nil, &restart{fmt.Sprintf("the base at %d is of another stream than %s: %s. Bring back the stream, or restore a backup into a new instance", b.Position.Sequence, f.cfg.Stream, why)}
+	}
+	return b, nil
 }
 
 // differs says why pos is no place of this stream, or nothing.

@@ -81,6 +81,7 @@ type rig struct {
 	server *embedded.Server
 	stores fold.Stores
 	m      *adder
+	cfg    fold.Config
 	f      *fold.Fold
 	mu     sync.Mutex
 	parked []string
@@ -98,13 +99,13 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-func (r *rig) open() {
-	st, err := r.stores.Open("x")
+func (r *rig) open(name string) {
+	st, err := r.stores.Open(name)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.m = &adder{}
-	r.f = fold.New(fold.Config{
+	r.cfg = fold.Config{
 		JS: r.bus.JS(), Stream: bus.StreamFact, Store: st, Machine: r.m, Log: slog.New(slog.DiscardHandler),
 		Park: func(_ context.Context, m fold.Message, why string) error {
 			r.mu.Lock()
@@ -112,11 +113,12 @@ func (r *rig) open() {
 			r.parked = append(r.parked, fmt.Sprintf("%d %s", m.Sequence, why))
 			return nil
 		},
-	})
+	}
+	r.f = fold.New(r.cfg)
 }
 
 func (r *rig) start() {
-	r.open()
+	r.open("x")
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.f.Run(ctx) }()
@@ -245,7 +247,7 @@ func TestRunToAndExec(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	r.open()
+	r.open("x")
 	if err := r.f.RunTo(ctx, 10); err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,9 @@ type Store interface {
 type Stores interface {
 	// Open returns the store of a name (a-z 0-9 -), empty when it is new.
 	Open(name string) (Store, error)
+	// Copy makes the store to hold what from holds, keys and position, in place of what it held. It is not atomic: to must not
+	// be in use, and has no position until all else is in it, so that one that was cut off is known.
+	Copy(to, from string) error
 	// Names lists the stores that hold anything, sorted.
 	Names() ([]string, error)
 	// Sync makes all commits durable against a power cut.

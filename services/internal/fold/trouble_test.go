@@ -146,7 +146,7 @@ func TestFailingStoreEndsTheFold(t *testing.T) {
 
 	broken := errors.New("the disk is broken")
 	b.fail.Store(&broken)
-	r.open()
+	r.open("x")
 	r.publish("10")
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -164,7 +164,7 @@ func TestFailingStoreEndsTheFold(t *testing.T) {
 // A fold whose store another has written ends: two writers would count twice.
 func TestFencedFoldEnds(t *testing.T) {
 	r := newRig(t)
-	r.open()
+	r.open("x")
 	first := r.f
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -198,7 +198,7 @@ func TestFencedFoldEnds(t *testing.T) {
 // An error of the store during Apply blames no message.
 func TestStoreErrorDuringApplyParksNothing(t *testing.T) {
 	r := newRig(t)
-	r.open()
+	r.open("x")
 	r.publish("store")
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

@@ -25,6 +25,7 @@ const (
 	Contact  = 'l'
 	Response = 'r'
 	Text     = 't'
+	Agent    = 'a'
 )
 
 // Hasher turns identifiers into keyed hashes: the first 16 bytes of HMAC-SHA256 over organisation, kind and identifier.
@@ -56,6 +57,16 @@ func OpenHasher(keyDir string) (*Hasher, error) {
 		return nil, err
 	}
 	return NewHasher(key, 1)
+}
+
+// ReadHasher is OpenHasher for those who only look for what others have hashed: it makes no key. Where there is none, which
+// nothing can have been hashed by, the error is os.ErrNotExist.
+func ReadHasher(keyDir string) (*Hasher, error) {
+	file := filepath.Join(keyDir, "customer-hash")
+	if _, err := os.Stat(file); err != nil {
+		return nil, err
+	}
+	return OpenHasher(keyDir)
 }
 
 // KeyVersion returns the version of the key, kept beside each hash.

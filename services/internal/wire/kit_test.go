@@ -46,7 +46,7 @@ func anyRef(rt *rapid.T) *factv1.InteractionRef {
 func anyInteraction(rt *rapid.T) *factv1.Interaction {
 	x := &factv1.Interaction{
 		OccurredAt: anyTime(rt), Touchpoint: text1(rt), Channel: text1(rt), Team: text1(rt), Outcome: text1(rt),
-		ContactId: text1(rt), CustomerId: text1(rt), Note: text1(rt), Attributes: map[string]string{},
+		ContactId: text1(rt), CustomerId: text1(rt), Note: text1(rt), Agent: text1(rt), Attributes: map[string]string{},
 		Contact: maybe(rt, func() *factv1.Contact { return &factv1.Contact{Name: text1(rt), Email: text1(rt), Phone: text1(rt)} }),
 	}
 	for range rapid.IntRange(0, 5).Draw(rt, "metrics") {
@@ -102,12 +102,12 @@ func anyRecorded(rt *rapid.T) *factv1.RecordedFact {
 	if rapid.Bool().Draw(rt, "digest") {
 		r.Digest = rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(rt, "digest")
 	}
-	switch rapid.IntRange(0, 3).Draw(rt, "content") {
+	switch rapid.IntRange(0, 4).Draw(rt, "content") {
 	case 0:
 		x := &factv1.RecordedInteraction{
 			OccurredAtMs: anyInt.Draw(rt, "at"), Touchpoint: text1(rt), Channel: text1(rt), Team: text1(rt), Outcome: text1(rt),
 			Contact: anyBytes.Draw(rt, "contact"), Customer: anyBytes.Draw(rt, "customer"), KeyVersion: uint32(anyUint.Draw(rt, "key")),
-			SealedContact: anyBytes.Draw(rt, "sealed"), SealedNote: anyBytes.Draw(rt, "note"),
+			SealedContact: anyBytes.Draw(rt, "sealed"), SealedNote: anyBytes.Draw(rt, "note"), Agent: anyBytes.Draw(rt, "agent"),
 		}
 		for range rapid.IntRange(0, 5).Draw(rt, "metrics") {
 			x.Metrics = append(x.Metrics, &factv1.RecordedMetric{Metric: text1(rt), Value: anyInt.Draw(rt, "value")})
@@ -125,6 +125,12 @@ func anyRecorded(rt *rapid.T) *factv1.RecordedFact {
 		r.Content = &factv1.RecordedFact_Observation{Observation: &factv1.RecordedObservation{
 			Metric: text1(rt), PeriodStartMs: anyInt.Draw(rt, "from"), PeriodEndMs: anyInt.Draw(rt, "to"), Sum: anyInt.Draw(rt, "sum"),
 			N: anyUint.Draw(rt, "n"), Touchpoint: text1(rt), Channel: text1(rt), Team: text1(rt),
+		}}
+	case 3:
+		r.Content = &factv1.RecordedFact_Dispute{Dispute: &factv1.RecordedDispute{
+			Kind: factv1.Kind(int32(anyInt.Draw(rt, "of"))), Source: text1(rt), Id: text1(rt), AboutSource: text1(rt), AboutId: text1(rt),
+			Reason: text1(rt), Owner: text1(rt), RaisedBy: text1(rt), RaisedAtMs: anyInt.Draw(rt, "raised"),
+			Ruling: factv1.Ruling(int32(anyInt.Draw(rt, "ruling"))), RulingReason: text1(rt), RuledBy: text1(rt), RuledAtMs: anyInt.Draw(rt, "ruled"),
 		}}
 	}
 	return r

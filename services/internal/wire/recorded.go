@@ -37,7 +37,10 @@ type Recorded struct {
 	N          uint64
 	Customer   []byte
 	Contact    []byte
-	Raw        []byte // the RecordedFact's bytes
+	Agent      []byte           // keyed hash; empty where unknown or not kept
+	Response   []byte           // of an answer
+	Dispute    *RecordedDispute // nil but for the content of a dispute
+	Raw        []byte           // the RecordedFact's bytes
 }
 
 // RecordedMetric is one metric value in its resolution.
@@ -151,7 +154,7 @@ func (r *Recorded) scan(b []byte) error {
 			r.History = n != 0
 		case 8<<3 | 2:
 			err = text(&r.ImportID, v, "import_id")
-		case 9<<3 | 2, 10<<3 | 2, 11<<3 | 2:
+		case 9<<3 | 2, 10<<3 | 2, 11<<3 | 2, 14<<3 | 2:
 			if r.Content {
 				return fmt.Errorf("two contents: %w", ErrMalformed)
 			}
@@ -170,6 +173,9 @@ func (r *Recorded) scan(b []byte) error {
 }
 
 func (r *Recorded) content(kind int, b []byte) error {
+	if kind == 14 {
+		r.Dispute = new(RecordedDispute) // disputes are few
+	}
 	for len(b) > 0 {
 		num, typ, v, n, rest, err := field(b)
 		if err != nil {
@@ -184,6 +190,8 @@ func (r *Recorded) content(kind int, b []byte) error {
 			err = r.answer(key, v, n)
 		case 11:
 			err = r.observation(key, v, n)
+		case 14:
+			err = r.Dispute.field(key, v, n)
 		}
 		if err != nil {
 			return err
@@ -246,6 +254,8 @@ func (r *Recorded) interaction(key int, v []byte, n uint64) error {
 		r.Contact = v
 	case 9<<3 | 2:
 		r.Customer = v
+	case 13<<3 | 2:
+		r.Agent = v
 	}
 	return nil
 }
@@ -266,6 +276,8 @@ func (r *Recorded) answer(key int, v []byte, n uint64) error {
 		return text(&r.Team, v, "team")
 	case 7<<3 | 2:
 		r.Customer = v
+	case 8<<3 | 2:
+		r.Response = v
 	}
 	return nil
 }

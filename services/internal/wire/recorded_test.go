@@ -63,7 +63,7 @@ func agreeOnBatch(t tester, b []byte) {
 // refusable reports whether a batch has two contents in a fact or a digest of another length: ingest writes neither.
 func refusable(b []byte) bool {
 	for _, f := range elements(b, 1) {
-		if len(elements(f, 9))+len(elements(f, 10))+len(elements(f, 11)) > 1 {
+		if len(elements(f, 9))+len(elements(f, 10))+len(elements(f, 11))+len(elements(f, 14)) > 1 {
 			return true
 		}
 		for _, d := range elements(f, 5) {
@@ -86,7 +86,7 @@ func sameRecorded(t tester, r *Recorded, f *factv1.RecordedFact) {
 		t.Fatalf("digest %x, want %x", r.Digest, d)
 	}
 	want.Digest = nil
-	if r.Content != (f.GetContent() != nil) {
+	if r.Content != (f.GetContent() != nil) || (r.Dispute != nil) != (f.GetDispute() != nil) {
 		t.Fatalf("content %v", r.Content)
 	}
 	// What no scanner needs is left out of the comparison: sealed texts, key versions, ends of periods, contacts of answers.
@@ -95,7 +95,7 @@ func sameRecorded(t tester, r *Recorded, f *factv1.RecordedFact) {
 		x.Interaction.SealedContact, x.Interaction.SealedNote, x.Interaction.KeyVersion = nil, nil, 0
 		i := &factv1.RecordedInteraction{
 			OccurredAtMs: r.OccurredAt, Touchpoint: string(r.Touchpoint), Channel: string(r.Channel), Team: string(r.Team), Outcome: string(r.Outcome),
-			Contact: r.Contact, Customer: r.Customer,
+			Contact: r.Contact, Customer: r.Customer, Agent: r.Agent,
 		}
 		for _, m := range r.Metrics {
 			i.Metrics = append(i.Metrics, &factv1.RecordedMetric{Metric: string(m.Metric), Value: m.Value})
@@ -105,15 +105,22 @@ func sameRecorded(t tester, r *Recorded, f *factv1.RecordedFact) {
 		}
 		got.Content = &factv1.RecordedFact_Interaction{Interaction: i}
 	case *factv1.RecordedFact_Answer:
-		x.Answer.SealedText, x.Answer.KeyVersion, x.Answer.Response = nil, 0, nil
+		x.Answer.SealedText, x.Answer.KeyVersion = nil, 0
 		got.Content = &factv1.RecordedFact_Answer{Answer: &factv1.RecordedAnswer{
 			Question: string(r.Question), Value: r.Value, AboutTimeMs: r.OccurredAt, Touchpoint: string(r.Touchpoint), Channel: string(r.Channel),
-			Team: string(r.Team), Customer: r.Customer,
+			Team: string(r.Team), Customer: r.Customer, Response: r.Response,
 		}}
 	case *factv1.RecordedFact_Observation:
 		x.Observation.PeriodEndMs = 0
 		got.Content = &factv1.RecordedFact_Observation{Observation: &factv1.RecordedObservation{
 			Metric: string(r.Metric), PeriodStartMs: r.OccurredAt, Sum: r.Sum, N: r.N, Touchpoint: string(r.Touchpoint), Channel: string(r.Channel), Team: string(r.Team),
+		}}
+	case *factv1.RecordedFact_Dispute:
+		d := r.Dispute
+		got.Content = &factv1.RecordedFact_Dispute{Dispute: &factv1.RecordedDispute{
+			Kind: d.Kind, Source: string(d.Source), Id: string(d.ID), AboutSource: string(d.AboutSource), AboutId: string(d.AboutID),
+			Reason: string(d.Reason), Owner: string(d.Owner), RaisedBy: string(d.RaisedBy), RaisedAtMs: d.RaisedAt,
+			Ruling: d.Ruling, RulingReason: string(d.RulingReason), RuledBy: string(d.RuledBy), RuledAtMs: d.RuledAt,
 		}}
 	}
 	if !proto.Equal(got, want) {

@@ -77,6 +77,7 @@ type Fact struct {
 	Attributes                         []RecordedAttribute
 	Contact                            []byte // the Contact message's bytes
 	Note                               []byte // note of an interaction, text of an answer
+	Agent                              []byte // who handled an interaction
 	Question                           []byte
 	Value                              int64
 	About                              bool // refers to an interaction
@@ -251,6 +252,8 @@ func (f *Fact) interaction(key int, v []byte) error {
 		f.Contact = v
 	case 11<<3 | 2:
 		return text(&f.Note, v, "note")
+	case 12<<3 | 2:
+		return text(&f.Agent, v, "agent")
 	}
 	return nil
 }

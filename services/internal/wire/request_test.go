@@ -143,7 +143,7 @@ func asProto(f *Fact) *factv1.Fact {
 	case f.Kind == factv1.Kind_KIND_INTERACTION:
 		x := &factv1.Interaction{
 			OccurredAt: at(f.At), Touchpoint: string(f.Touchpoint), Channel: string(f.Channel), Team: string(f.Team), Outcome: string(f.Outcome),
-			ContactId: string(f.ContactID), CustomerId: string(f.CustomerID), Note: string(f.Note), Attributes: map[string]string{},
+			ContactId: string(f.ContactID), CustomerId: string(f.CustomerID), Note: string(f.Note), Agent: string(f.Agent), Attributes: map[string]string{},
 		}
 		for _, m := range f.Metrics {
 			v := &factv1.MetricValue{Metric: string(m.Metric), Rounding: m.Rounding}

@@ -16,6 +16,10 @@ import (
 
 // Admitter checks and encodes facts. It may be used by any number of goroutines.
 type Admitter struct {
+	// SealedBefore returns before when an organisation's history is sealed, in milliseconds since 1970 UTC; 0 where nothing is.
+	// It may be nil, and must be set before the first fact.
+	SealedBefore func(organisation string) int64
+
 	hasher  *seal.Hasher
 	sealer  *seal.Sealer
 	scratch sync.Pool // *scratch
@@ -43,7 +47,8 @@ type scratch struct {
 	source string
 	now    time.Time
 	f      *wire.Fact
-	hashed bool // customer ids are keyed hashes already
+	hashed bool  // customer ids are keyed hashes already
+	before int64 // ms: what happened before is sealed
 
 	content []byte // of the recorded content, with keyed hashes of texts where the sealed texts will stand
 	sealed  []byte // of the recorded content, as it is stored
@@ -86,6 +91,9 @@ func (a *Admitter) admit(dst []byte, m *expmap.Map, source string, importID []by
 	}
 	defer a.scratch.Put(s)
 	*s = scratch{m: m, source: source, now: now, f: f, hashed: hashed, content: s.content[:0], sealed: s.sealed[:0], metrics: s.metrics[:0]}
+	if a.SealedBefore != nil {
+		s.before = a.SealedBefore(m.Organisation)
+	}
 	if why := s.check(); why != nil {
 		return Result{Out: dst, Refusal: why}
 	}

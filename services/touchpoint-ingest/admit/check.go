@@ -74,6 +74,9 @@ func (s *scratch) interaction() refusal {
 	if len(f.Note) > maxText {
 		return tooLarge("interaction.note", maxText)
 	}
+	if len(f.Agent) > maxPersonal {
+		return tooLarge("interaction.agent", maxPersonal)
+	}
 	if why := s.measured(t); why != nil {
 		return why
 	}
@@ -274,6 +277,8 @@ func (s *scratch) retraction() refusal {
 		return s.reference("retraction.interaction")
 	case factv1.Kind_KIND_UNSPECIFIED:
 		return missing("retraction.kind", "Say which kind of fact is taken back: KIND_INTERACTION, KIND_ANSWER or KIND_OBSERVATION.")
+	case factv1.Kind_KIND_DISPUTE:
+		return invalid("retraction.kind", "A dispute is not published and not taken back: DisputeService writes it.", "Contest the fact with ContestFact, or settle its dispute with RuleDispute.")
 	default:
 		return invalid("retraction.kind", "There is no such kind.", "Send KIND_INTERACTION, KIND_ANSWER or KIND_OBSERVATION.")
 	}
@@ -318,6 +323,10 @@ func (s *scratch) time(field string, t wire.Time) refusal {
 	}
 	if ahead := time.UnixMilli(millis(t)).Sub(s.now); ahead > maxAhead {
 		return refuse(ingestv1.Reason_REASON_FUTURE, field, fmt.Sprintf("It is %s in the future, more than 5 minutes.", ahead.Round(time.Second)), "Correct the publisher's clock or zone, and send it again.")
+	}
+	// What an answer about an interaction counts by is only known once that is: its own time decides nothing here.
+	if millis(t) < s.before && !s.f.About {
+		return sealed(field, time.UnixMilli(s.before).In(s.m.Zone))
 	}
 	return nil
 }

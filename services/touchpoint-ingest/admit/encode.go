@@ -81,10 +81,16 @@ func (a *Admitter) encodeInteraction(s *scratch) refusal {
 		}
 	}
 	if len(f.Note) > 0 {
-		b, why = a.text(s, b, 12, customer, f.Note)
+		if b, why = a.text(s, b, 12, customer, f.Note); why != nil {
+			return why
+		}
+	}
+	// Where the map keeps no scores of agents, who handled it ends here: neither bytes nor digest know of it.
+	if len(f.Agent) > 0 && s.m.KeepsAgents() {
+		b, _ = a.person(s, b, 13, seal.Agent, f.Agent)
 	}
 	s.content = b
-	return why
+	return nil
 }
 
 func (a *Admitter) encodeAnswer(s *scratch) (why refusal) {

@@ -122,7 +122,7 @@ const canary = "canary"
 func interaction() *factv1.Fact {
 	return &factv1.Fact{Id: "call-1", Version: 2, Content: &factv1.Fact_Interaction{Interaction: &factv1.Interaction{
 		OccurredAt: timestamppb.New(now.Add(-time.Minute)), Touchpoint: "help", Channel: "voice", Team: "north", Outcome: "answered",
-		ContactId: canary + "-contact", CustomerId: canary + "-customer", Note: canary + " note",
+		ContactId: canary + "-contact", CustomerId: canary + "-customer", Note: canary + " note", Agent: canary + "-agent",
 		Metrics: []*factv1.MetricValue{
 			{Metric: "wait", Amount: &factv1.MetricValue_Value{Value: 19_500}},
 			{Metric: "cost", Amount: &factv1.MetricValue_Decimal{Decimal: "-12.5"}},
@@ -174,7 +174,7 @@ var anyFact = rapid.Custom(func(rt *rapid.T) *factv1.Fact {
 		x := &factv1.Interaction{
 			OccurredAt: anyTime.Draw(rt, "at"), Touchpoint: "help", Channel: oneOf(rt, "", "voice", "chat"), Team: oneOf(rt, "", "north"),
 			Outcome: oneOf(rt, "", "answered", "abandoned"), ContactId: anyText.Draw(rt, "contact"), CustomerId: anyText.Draw(rt, "customer"),
-			Note: anyText.Draw(rt, "note"), Attributes: map[string]string{},
+			Note: anyText.Draw(rt, "note"), Agent: anyText.Draw(rt, "agent"), Attributes: map[string]string{},
 		}
 		for _, m := range rapid.Permutation([]string{"wait", "talk", "cost", "transfers"}).Draw(rt, "metrics")[:rapid.IntRange(0, 4).Draw(rt, "n")] {
 			x.Metrics = append(x.Metrics, &factv1.MetricValue{Metric: m, Amount: &factv1.MetricValue_Value{Value: rapid.Int64Range(-1<<47+1, 1<<47-1).Draw(rt, "value")}})

@@ -143,7 +143,8 @@ func TestRefusals(t *testing.T) {
 		{onO(func(x *o) { x.N = 1 << 40 }), invalid, "observation.n"},
 
 		{retraction(0), missing, "retraction.kind"},
-		{retraction(4), invalid, "retraction.kind"},
+		{retraction(factv1.Kind_KIND_DISPUTE), invalid, "retraction.kind"},
+		{retraction(5), invalid, "retraction.kind"},
 		{about(factv1.Kind_KIND_INTERACTION, "", "x"), invalid, "retraction.interaction"},
 		{about(factv1.Kind_KIND_OBSERVATION, "", "x"), invalid, "retraction.interaction"},
 		{about(factv1.Kind_KIND_ANSWER, "", ""), missing, "retraction.interaction.id"},

@@ -2,6 +2,7 @@ package admit
 
 import (
 	"fmt"
+	"time"
 
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/expmap"
@@ -23,6 +24,16 @@ func invalid(field, message, remedy string) refusal {
 
 func tooLarge(field string, most int) refusal {
 	return refuse(ingestv1.Reason_REASON_TOO_LARGE, field, fmt.Sprintf("It has more than %d bytes.", most), fmt.Sprintf("Send at most %d bytes.", most))
+}
+
+// sealed says that something happened before the day up to which history is sealed.
+func sealed(field string, before time.Time) refusal {
+	day := before.Format("2006-01-02 15:04 MST")
+	if before.Hour() == 0 && before.Minute() == 0 {
+		day = before.Format(time.DateOnly)
+	}
+	return refuse(ingestv1.Reason_REASON_SEALED, field, fmt.Sprintf("What happened before %s is sealed: its scores stay as they are.", day),
+		"Correct the time if it is wrong; else leave the fact out, and send history before it is sealed.")
 }
 
 // notInMap says that an id is not declared, and names the declared one it most likely meant.

@@ -65,6 +65,9 @@ func renamed(all []*mapv1.Renamed) map[string]string {
 // Format returns the name of the feed's format.
 func (f *Feed) Format() string { return f.proto.GetFormat() }
 
+// About is the field in which a survey tool carries the id of the interaction asked about; empty for its usual names.
+func (f *Feed) About() string { return f.proto.GetAboutField() }
+
 // Zone is that of times without one.
 func (f *Feed) Zone() *time.Location { return f.zone }
 
@@ -75,7 +78,7 @@ func (f *Feed) Fact(r *format.Record) (*factv1.Fact, *ingestv1.Refusal) {
 		return nil, refusal(ingestv1.Reason_REASON_INVALID, "record", r.Implausible+".", "Find out what the system recorded; a corrected record with a higher version is taken.")
 	}
 	if r.Retracted {
-		return retraction(r), nil
+		return f.retraction(r), nil
 	}
 	if r.Answer != nil {
 		return f.answer(r)
@@ -87,6 +90,9 @@ func (f *Feed) Fact(r *format.Record) (*factv1.Fact, *ingestv1.Refusal) {
 	i := &factv1.Interaction{
 		OccurredAt: timestamppb.New(r.OccurredAt), Touchpoint: rule.GetTouchpoint(), Channel: f.channel(rule, r), Team: f.team(rule, r),
 		Outcome: named(f.outcomes, r.Outcome), ContactId: r.Contact, CustomerId: r.Customer, Attributes: f.declared(r.Attributes), Note: r.Note,
+	}
+	if f.m.KeepsAgents() {
+		i.Agent = r.Agent
 	}
 	measured := f.m.Touchpoints[i.Touchpoint]
 	for _, x := range r.Measures {
@@ -104,15 +110,23 @@ func (f *Feed) Fact(r *format.Record) (*factv1.Fact, *ingestv1.Refusal) {
 	return &factv1.Fact{Id: r.ID, Version: r.Version, Content: &factv1.Fact_Interaction{Interaction: i}}, nil
 }
 
-func retraction(r *format.Record) *factv1.Fact {
+func (f *Feed) retraction(r *format.Record) *factv1.Fact {
 	x := &factv1.Retraction{Kind: factv1.Kind_KIND_INTERACTION}
 	if r.Answer != nil {
-		x.Kind = factv1.Kind_KIND_ANSWER
-		if r.Answer.Interaction != "" {
-			x.Interaction = &factv1.InteractionRef{Id: r.Answer.Interaction}
-		}
+		x.Kind, x.Interaction = factv1.Kind_KIND_ANSWER, f.about(r.Answer)
 	}
 	return &factv1.Fact{Id: r.ID, Version: r.Version, Content: &factv1.Fact_Retraction{Retraction: x}}
+}
+
+// about is the interaction that an answer is about; nil where it names none. An id that was carried along may be of another source.
+func (f *Feed) about(a *format.Answer) *factv1.InteractionRef {
+	switch {
+	case a.Interaction == "":
+		return nil
+	case a.Carried:
+		return &factv1.InteractionRef{Source: f.proto.GetAboutSource(), Id: a.Interaction}
+	}
+	return &factv1.InteractionRef{Id: a.Interaction}
 }
 
 func (f *Feed) answer(r *format.Record) (*factv1.Fact, *ingestv1.Refusal) {
@@ -126,9 +140,8 @@ func (f *Feed) answer(r *format.Record) (*factv1.Fact, *ingestv1.Refusal) {
 	if v != a.Value || math.Abs(v) > 1e6 {
 		return nil, refusal(ingestv1.Reason_REASON_INVALID, "answer.value", fmt.Sprintf("The answer %v is no point of a scale.", a.Value), "Send whole points.")
 	}
-	out := &factv1.Answer{Question: question, Value: int64(v), CustomerId: r.Customer, ResponseId: r.Contact, Text: a.Text, AboutTime: timestamppb.New(r.OccurredAt)}
-	if a.Interaction != "" {
-		out.Interaction = &factv1.InteractionRef{Id: a.Interaction}
+	out := &factv1.Answer{
+		Question: question, Value: int64(v), CustomerId: r.Customer, ResponseId: r.Contact, Text: a.Text, AboutTime: timestamppb.New(r.OccurredAt), Interaction: f.about(a),
 	}
 	if rule := f.rule(r); rule != nil {
 		out.Touchpoint, out.Channel, out.Team = rule.GetTouchpoint(), f.channel(rule, r), f.team(rule, r)

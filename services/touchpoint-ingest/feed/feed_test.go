@@ -134,6 +134,16 @@ func TestAnswersAndRetractions(t *testing.T) {
 	if fact, why := f.Fact(record("fax", func(r *format.Record) { r.Answer = &format.Answer{Question: "q1", Value: 9} })); fact != nil || why == nil {
 		t.Errorf("an answer about nothing: %v", fact)
 	}
+	// What was carried along is of the source that the feed names; what is the source's own stays so.
+	f.proto.AboutSource = "acd"
+	for carried, source := range map[bool]string{true: "acd", false: ""} {
+		a := &format.Answer{Question: "q1", Value: 9, Interaction: "call/1", Carried: carried}
+		fact, why := f.Fact(record("fax", func(r *format.Record) { r.Answer = a }))
+		gone, _ := f.Fact(&format.Record{ID: "9", Version: 2, Retracted: true, Answer: a})
+		if why != nil || fact.GetAnswer().GetInteraction().GetSource() != source || gone.GetRetraction().GetInteraction().GetSource() != source {
+			t.Errorf("carried %v: %v, %v, %v", carried, fact, gone, why)
+		}
+	}
 	fact, why = f.Fact(&format.Record{ID: "9", Version: 2, Retracted: true, Answer: &format.Answer{Interaction: "call/1"}})
 	if r := fact.GetRetraction(); why != nil || r.GetKind() != factv1.Kind_KIND_ANSWER || r.GetInteraction().GetId() != "call/1" {
 		t.Errorf("%v %v", fact, why)

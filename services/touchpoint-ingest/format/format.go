@@ -60,6 +60,8 @@ func (d *Delivery) Get(header string) string {
 type Options struct {
 	// Zone of times that carry none; never nil.
 	Zone *time.Location
+	// About names the field in which a survey tool carries the ID of the interaction asked about; empty for its usual names.
+	About string
 	// Person replaces what identifies a person (telephone number, e-mail address, name) by a keyed hash that is the same for
 	// the same text. Nothing else that identifies a person may be kept in an event. It returns "" for "".
 	Person func(text string) string
@@ -162,6 +164,8 @@ type Answer struct {
 	Value float64
 	// Interaction asked about, by its ID within the source; empty where none is named.
 	Interaction string
+	// Carried says that whoever asked carried this ID along, in the field Options.About: it is of the source that the feed says.
+	Carried bool
 	// Text is the customer's comment, from Event.Text.
 	Text string
 }

@@ -38,6 +38,7 @@ func statusCommand(o *options) *cobra.Command {
 			pair("duplicates", count(st.GetDuplicates())), pair("corrections", count(st.GetCorrections())), pair("stale", count(st.GetStale())),
 			pair("conflicts", count(st.GetConflicts())), pair("retracted", count(st.GetRetracted())), pair("parked", count(st.GetParked())),
 			pair("not countable by the map", count(st.GetUncounted())),
+			pair("sealed before", sealedCell(st.GetSealedBefore().AsTime(), st.GetSealedBefore() != nil)), pair("base", count(st.GetBase())),
 		), []proto.Message{st})
 	})
 	c.Flags().DurationVar(&wait, "wait", 0, "wait so long for Touchstone to be ready")

@@ -17,10 +17,12 @@ import (
 func Commands() []*cobra.Command {
 	build := []func(*options) *cobra.Command{
 		checkCommand, applyCommand, mapCommand, coverageCommand, importCommand, retractCommand,
-		scoresCommand, watchCommand, seriesCommand, explainCommand, eventCommand,
-		statusCommand, verifyCommand, rebuildCommand, parkedCommand, refusedCommand,
+		scoresCommand, watchCommand, seriesCommand, spreadCommand, explainCommand, eventCommand,
+		statusCommand, verifyCommand, rebuildCommand, trimCommand, parkedCommand, refusedCommand,
 		formatsCommand, rehearseCommand, tailCommand,
 		aboutCommand, forgetCommand, directoryCommand,
+		agentsCommand, auditCommand,
+		contestCommand, disputesCommand, ruleCommand,
 		backupCommand, restoreCommand, keysCommand, simulateCommand,
 	}
 	commands := make([]*cobra.Command, 0, len(build))

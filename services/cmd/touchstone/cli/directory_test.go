@@ -1,15 +1,12 @@
 package cli_test
 
 import (
-	"bytes"
 	"context"
-	"net"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -66,31 +63,13 @@ func (f *deskFake) CreateKey(_ context.Context, req *adminv1.CreateKeyRequest) (
 
 func (f *deskFake) run(t *testing.T) func(args ...string) (out string, err error) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer()
-	directoryv1.RegisterDirectoryServiceServer(server, f)
-	adminv1.RegisterAdminServiceServer(server, f)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
+	s := serve(t, func(r grpc.ServiceRegistrar) {
+		directoryv1.RegisterDirectoryServiceServer(r, f)
+		adminv1.RegisterAdminServiceServer(r, f)
 	})
-	data := t.TempDir()
 	return func(args ...string) (string, error) {
-		root := &cobra.Command{Use: "touchstone", SilenceErrors: true}
-		root.AddCommand(cli.Commands()...)
-		var out bytes.Buffer
-		root.SetOut(&out)
-		root.SetErr(&out)
-		root.SetArgs(append(args, "--server", listener.Addr().String(), "--data", data, "-o", "acme"))
-		err := root.ExecuteContext(t.Context())
-		return out.String(), err
+		out, stderr, err := s.command(t.Context(), "", append([]string{args[0], "-o", "acme"}, args[1:]...)...)
+		return out + stderr, err
 	}
 }
 
@@ -282,13 +261,8 @@ func FuzzDirectoryFiles(f *testing.F) {
 			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			root := &cobra.Command{Use: "touchstone", SilenceErrors: true, SilenceUsage: true}
-			root.AddCommand(cli.Commands()...)
-			root.SetOut(&bytes.Buffer{})
-			root.SetErr(&bytes.Buffer{})
 			// Nobody listens there: whatever the file holds ends in a told problem or in an unreachable service.
-			root.SetArgs([]string{"directory", "put", name, "-o", "acme", "--server", "127.0.0.1:1", "--data", d})
-			if err := root.ExecuteContext(t.Context()); err == nil {
+			if _, _, err := command(t.Context(), "", "directory", "put", name, "-o", "acme", "--server", "127.0.0.1:1", "--data", d); err == nil {
 				t.Fatal("it was put")
 			}
 		}

@@ -30,6 +30,9 @@ before → after. A fact that is not there may have been refused: then the last 
 				return err
 			}
 			k, err := kindOf(kind)
+			if kind == "dispute" { // its steps
+				k, err = factv1.Kind_KIND_DISPUTE, nil
+			}
 			if err != nil {
 				return err
 			}
@@ -51,7 +54,7 @@ before → after. A fact that is not there may have been refused: then the last 
 			return nil
 		}),
 	}
-	c.Flags().StringVar(&kind, "kind", "", "interaction, answer or observation")
+	c.Flags().StringVar(&kind, "kind", "", "interaction, answer, observation or dispute (whose source is disputes)")
 	c.Flags().StringVar(&interaction, "interaction", "", "of an answer: the `id` of the interaction it is about, or source/id")
 	return c
 }
@@ -100,13 +103,7 @@ func (s *session) tell(ctx context.Context, source, id string, story *scorev1.Fa
 	if len(story.GetEffects()) == 0 {
 		return nil
 	}
-	e := &sheet{head: []string{"  score", "scope", "without it", "", "with it", "n without", "n with"}}
-	for _, f := range story.GetEffects() {
-		b, a := f.GetBefore(), f.GetAfter()
-		e.add(word("  "+a.GetRef().GetScore()), word(scope(a.GetRef().GetScope())), number(optional(b.Value, b.GetUnit()), ""), word("→"),
-			number(optional(a.Value, a.GetUnit()), ""), count(b.GetN()), count(a.GetN()))
-	}
-	return e.write(s.out)
+	return effects(story.GetEffects()).write(s.out)
 }
 
 // content is what a fact says, in one line. Nothing in it is a customer's.
@@ -150,6 +147,11 @@ func content(f *factv1.RecordedFact, zone *time.Location) string {
 		put(v.GetMetric(), fmt.Sprintf("sum %d of %d", v.GetSum(), v.GetN()))
 		put("", at(v.GetPeriodStartMs())+" until "+at(v.GetPeriodEndMs()))
 		put("", v.GetTouchpoint())
+	case *factv1.RecordedFact_Dispute:
+		d := c.Dispute
+		put("", rulingName(d.GetRuling()))
+		put("as", d.GetOwner())
+		put("because", or(d.GetRulingReason(), d.GetReason()))
 	default:
 		put("", "taken back")
 	}

@@ -38,11 +38,13 @@ func (s *session) explain(ctx context.Context, e *scorev1.ExplainScoreResponse, 
 		line("survey part", part(c.Survey, c.GetSurveyCoverage(), c.GetSurveyN()))
 		line("process part", part(c.Process, c.GetProcessCoverage(), c.GetProcessN()))
 	}
+	line("gap", gap(sc))
+	line("pending", pending(sc))
 	line("goal", goal(sc))
 	line("cases", thousands(fmt.Sprint(sc.GetN())))
 	line("time", bounds(sc, shortTime(sc.GetFrom(), zone), shortTime(sc.GetTo(), zone)))
 	line("as of", shortTime(sc.GetAsOf(), zone)+fmt.Sprintf(", position %d, map version %d", sc.GetPosition(), sc.GetMapVersion()))
-	line("marks", simulated(sc))
+	line("marks", marks(sc))
 	cells := e.GetCells()
 	if !every && len(cells) > fewCells {
 		cells = cells[:fewCells]
@@ -50,9 +52,9 @@ func (s *session) explain(ctx context.Context, e *scorev1.ExplainScoreResponse, 
 	if _, err := fmt.Fprint(s.out, b.String()); err != nil {
 		return err
 	}
-	t := &sheet{head: []string{"  cell from", "tier", "touchpoint", "team", "outcome", "n", "sum", "sum of squares"}}
+	t := &sheet{head: []string{"  cell from", "tier", "score", "touchpoint", "team", "outcome", "n", "sum", "sum of squares"}}
 	for _, c := range cells {
-		t.add(word("  "+shortTime(c.GetFrom(), zone)), word(c.GetTier()), word(c.GetTouchpoint()), word(c.GetTeam()), word(c.GetOutcome()), count(c.GetN()),
+		t.add(word("  "+shortTime(c.GetFrom(), zone)), word(c.GetTier()), word(c.GetScore()), word(c.GetTouchpoint()), word(c.GetTeam()), word(c.GetOutcome()), count(c.GetN()),
 			number(thousands(c.GetSum()), c.GetSum()), number(thousands(c.GetSumSquares()), c.GetSumSquares()))
 	}
 	if err := t.write(s.out); err != nil {
@@ -69,7 +71,7 @@ func (s *session) explain(ctx context.Context, e *scorev1.ExplainScoreResponse, 
 }
 
 func explainSheet(all []proto.Message) *sheet {
-	t := &sheet{head: []string{"score", "scope", "touchpoint", "team", "outcome", "from", "tier", "n", "sum", "sum squares"}}
+	t := &sheet{head: []string{"score", "scope", "touchpoint", "team", "outcome", "from", "tier", "n", "sum", "sum squares", "part"}}
 	for _, m := range all {
 		e, ok := m.(*scorev1.ExplainScoreResponse)
 		if !ok {
@@ -78,7 +80,7 @@ func explainSheet(all []proto.Message) *sheet {
 		for _, c := range e.GetCells() {
 			ref := e.GetScore().GetRef()
 			t.add(word(ref.GetScore()), word(scope(ref.GetScope())), word(c.GetTouchpoint()), word(c.GetTeam()), word(c.GetOutcome()), word(rawTime(c.GetFrom())),
-				word(c.GetTier()), count(c.GetN()), number("", c.GetSum()), number("", c.GetSumSquares()))
+				word(c.GetTier()), count(c.GetN()), number("", c.GetSum()), number("", c.GetSumSquares()), word(c.GetScore()))
 		}
 	}
 	return t

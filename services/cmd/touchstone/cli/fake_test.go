@@ -1,16 +1,13 @@
 package cli_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -24,7 +21,6 @@ import (
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
-	"github.com/touchstone-cx/touchstone/services/cmd/touchstone/cli"
 )
 
 // fake is a Touchstone that keeps facts in memory and answers scores from a script.
@@ -49,58 +45,42 @@ type fake struct {
 	asked    *scorev1.Filter
 	watch    []*scorev1.WatchScoresResponse
 	story    *scorev1.GetFactResponse
-	refused  []*ingestv1.RefusedFact
-	keys     []string // authorization of each unary request
-	backup   [][]byte
-	native   []*ingestv1.PublishNativeRequest
-	rehearse *ingestv1.RehearseNativeResponse
-	away     int // so many deliveries are answered as if Touchstone were away
-	restored []byte
+	seams    []*scorev1.SeriesSeam
+	spread   *scorev1.GetSpreadResponse
+	compared *scorev1.GetSpreadRequest
+
+	explained *scorev1.ExplainScoreResponse
+	refused   []*ingestv1.RefusedFact
+	keys      []string // authorization of each unary request
+	backup    [][]byte
+	native    []*ingestv1.PublishNativeRequest
+	rehearse  *ingestv1.RehearseNativeResponse
+	away      int // so many deliveries are answered as if Touchstone were away
+	restored  []byte
 }
 
 // run starts f and returns what a command line prints and fails with.
 func (f *fake) run(t *testing.T) func(args ...string) (out, stderr string, err error) {
 	t.Helper()
 	f.facts, f.imports, f.progress = map[string]*factv1.Fact{}, map[string]string{}, map[string]*ingestv1.Import{}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.address = listener.Addr().String()
-	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	s := serve(t, func(r grpc.ServiceRegistrar) {
+		ingestv1.RegisterIngestServiceServer(r, f)
+		ingestv1.RegisterNativeServiceServer(r, f)
+		mapv1.RegisterMapServiceServer(r, f)
+		scorev1.RegisterScoreServiceServer(r, f)
+		adminv1.RegisterAdminServiceServer(r, f)
+	}, grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
 		f.mu.Lock()
 		f.keys = append(f.keys, strings.Join(md.Get("authorization"), " "))
 		f.mu.Unlock()
 		return next(ctx, req)
 	}))
-	ingestv1.RegisterIngestServiceServer(server, f)
-	ingestv1.RegisterNativeServiceServer(server, f)
-	mapv1.RegisterMapServiceServer(server, f)
-	scorev1.RegisterScoreServiceServer(server, f)
-	adminv1.RegisterAdminServiceServer(server, f)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	data := t.TempDir()
+	f.address = s.address
 	return func(args ...string) (string, string, error) {
-		root := &cobra.Command{Use: "touchstone", SilenceErrors: true}
-		root.AddCommand(cli.Commands()...)
-		var out, stderr bytes.Buffer
-		root.SetOut(&out)
-		root.SetErr(&stderr)
-		root.SetIn(strings.NewReader("n\n"))
-		// After the command and before its own flags, so that a test can name another server.
-		root.SetArgs(append([]string{args[0], "--server", listener.Addr().String(), "--data", data}, args[1:]...))
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		err := root.ExecuteContext(ctx)
-		return out.String(), stderr.String(), err
+		return s.command(ctx, "n\n", args...)
 	}
 }
 
@@ -219,6 +199,9 @@ func (f *fake) GetScore(_ context.Context, req *scorev1.GetScoreRequest) (*score
 }
 
 func (f *fake) ExplainScore(_ context.Context, req *scorev1.ExplainScoreRequest) (*scorev1.ExplainScoreResponse, error) {
+	if f.explained != nil {
+		return f.explained, nil
+	}
 	st := status.New(codes.InvalidArgument, "invalid")
 	st, err := st.WithDetails(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
 		{Field: "ref.score", Description: req.GetRef().GetScore() + " is no score", LocalizedMessage: &errdetails.LocalizedMessage{Message: "choose one of touchstone scores"}},

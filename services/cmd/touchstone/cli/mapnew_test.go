@@ -176,10 +176,27 @@ func judged(t *testing.T, m *expmap.Map) {
 			len(p.GetTargets()), len(p.GetCalendars()), len(p.GetCxScores()), len(p.GetActionRules()), len(p.GetSegments()))
 	}
 	scores := score.NewCatalogue(scoreservice.Spec(m))
+	named := expmap.ScoreNames(p)
+	for _, id := range named {
+		if scores.Lookup(id) == nil {
+			t.Errorf("check takes %s for a score", id)
+		}
+	}
+	for _, d := range scores.All() {
+		if !slices.Contains(named, d.ID) {
+			t.Errorf("check does not know the score %s", d.ID)
+		}
+	}
 	exists := func(id string) {
 		if scores.Lookup(id) == nil && id != p.GetCxScores()[0].GetId() {
 			t.Errorf("there is no score %s", id)
 		}
+	}
+	for _, id := range []string{"aht", "rr1", "rr2", "next_contact.within", "next_contact.beyond", "felt_wait.gap_felt"} {
+		exists(id)
+	}
+	if !slices.ContainsFunc(p.GetQuestions(), func(q *mapv1.Question) bool { return scores.Lookup(q.GetId()+".gap_stated") != nil }) {
+		t.Error("no question is compared with what was expected")
 	}
 	cascading := false
 	for _, x := range p.GetTargets() {

@@ -2,20 +2,17 @@ package cli_test
 
 import (
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
-	"github.com/touchstone-cx/touchstone/services/cmd/touchstone/cli"
 )
 
 func (f *fake) PublishNative(_ context.Context, req *ingestv1.PublishNativeRequest) (*ingestv1.PublishNativeResponse, error) {
@@ -104,14 +101,12 @@ func TestTailFollowsRotation(t *testing.T) {
 	f.run(t)
 	file := filepath.Join(t.TempDir(), "queue_log")
 	appendTo(t, file, "one\n")
-	root := &cobra.Command{Use: "touchstone", SilenceErrors: true}
-	root.AddCommand(cli.Commands()...)
-	root.SetOut(io.Discard)
-	root.SetErr(io.Discard)
-	root.SetArgs([]string{"tail", file, "--server", f.address, "-o", "acme", "--source", "pbx"})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- root.ExecuteContext(ctx) }()
+	go func() {
+		_, _, err := command(ctx, "", "tail", file, "--server", f.address, "-o", "acme", "--source", "pbx")
+		ended <- err
+	}()
 	await := func(want string) {
 		t.Helper()
 		for limit := time.Now().Add(20 * time.Second); f.bodies() != want; time.Sleep(20 * time.Millisecond) {

@@ -1,17 +1,14 @@
 package cli_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"net"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -84,32 +81,12 @@ func (p *persons) ForgetCustomer(ctx context.Context, req *ingestv1.ForgetCustom
 // run starts p and returns what a command line, with an answer typed to it, prints and fails with.
 func (p *persons) run(t *testing.T) func(typed string, args ...string) (out, stderr string, err error) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer()
-	ingestv1.RegisterPersonServiceServer(server, p)
-	mapv1.RegisterMapServiceServer(server, p)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
+	s := serve(t, func(r grpc.ServiceRegistrar) {
+		ingestv1.RegisterPersonServiceServer(r, p)
+		mapv1.RegisterMapServiceServer(r, p)
 	})
-	data := t.TempDir()
 	return func(typed string, args ...string) (string, string, error) {
-		root := &cobra.Command{Use: "touchstone", SilenceErrors: true}
-		root.AddCommand(cli.Commands()...)
-		var out, stderr bytes.Buffer
-		root.SetOut(&out)
-		root.SetErr(&stderr)
-		root.SetIn(strings.NewReader(typed))
-		root.SetArgs(append([]string{args[0], "--server", listener.Addr().String(), "--data", data, "-o", "acme"}, args[1:]...))
-		err := root.ExecuteContext(t.Context())
-		return out.String(), stderr.String(), err
+		return s.command(t.Context(), typed, append([]string{args[0], "-o", "acme"}, args[1:]...)...)
 	}
 }
 

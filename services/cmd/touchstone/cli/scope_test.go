@@ -15,7 +15,7 @@ import (
 func (f *fake) GetSeries(_ context.Context, req *scorev1.GetSeriesRequest) (*scorev1.GetSeriesResponse, error) {
 	s := nps()
 	s.Ref = req.GetRef()
-	return &scorev1.GetSeriesResponse{Scores: []*scorev1.Score{s}}, nil
+	return &scorev1.GetSeriesResponse{Scores: []*scorev1.Score{s}, Seams: f.seams}, nil
 }
 
 // scoped is a score of each scope, named by its value.

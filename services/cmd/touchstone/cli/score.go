@@ -145,6 +145,7 @@ func scoreSheet(scores []*scorev1.Score, zone *time.Location) *sheet {
 	t := &sheet{head: []string{
 		"score", "scope", "value", "unit", "95% interval", "low", "high", "method", "n", "se",
 		"from", "to", "as of", "marks", "suppressed", "parts", "survey", "process", "goal", "goal value", "goal by", "ahead",
+		"contested", "ruled out", "with all", "without all",
 	}}
 	for _, s := range scores {
 		unit := s.GetUnit()
@@ -163,11 +164,12 @@ func scoreSheet(scores []*scorev1.Score, zone *time.Location) *sheet {
 		// What has a place of its own in CSV is part of another column on the screen.
 		t.add(word(s.GetRef().GetScore()), word(scope(s.GetRef().GetScope())), v, hidden(word(unit)), cell{shown: interval(s.GetInterval())},
 			hidden(float(low)), hidden(float(high)), hidden(word(s.GetInterval().GetMethod())), count(s.GetN()), float(s.StandardError),
-			timeCell(s.GetFrom(), zone), timeCell(s.GetTo(), zone), timeCell(s.GetAsOf(), zone), word(simulated(s)), word(s.GetSuppressed()),
+			timeCell(s.GetFrom(), zone), timeCell(s.GetTo(), zone), timeCell(s.GetAsOf(), zone), cell{shown: marks(s), raw: simulated(s)}, word(s.GetSuppressed()),
 			cell{shown: halves(s)}, hidden(float(half(s, true))), hidden(float(half(s, false))),
-			word(goal(s)), hidden(float(wanted)), hidden(word(s.GetGoal().GetBy())), hidden(float(ahead(s))))
+			word(goal(s)), hidden(float(wanted)), hidden(word(s.GetGoal().GetBy())), hidden(float(ahead(s))),
+			hidden(count(s.GetContested().GetOpen())), hidden(count(s.GetContested().GetExcluded())), hidden(float(withAll(s))), hidden(float(withoutAll(s))))
 	}
-	return t
+	return t.beside(scores)
 }
 
 func half(s *scorev1.Score, survey bool) *float64 {

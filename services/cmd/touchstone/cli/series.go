@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -71,7 +72,19 @@ func seriesCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.emit(scoreSheet(series.GetScores(), s.zone(ctx)), messages(series.GetScores()))
+			if err := s.emit(scoreSheet(series.GetScores(), s.zone(ctx)), messages(series.GetScores())); err != nil {
+				return err
+			}
+			to := s.err // beside what other programs read
+			if s.format == "table" {
+				to = s.out
+			}
+			for _, line := range seams(args[0], series.GetSeams()) {
+				if _, err := fmt.Fprintln(to, clean(line)); err != nil {
+					return err
+				}
+			}
+			return nil
 		}),
 	}
 	f.register(c)

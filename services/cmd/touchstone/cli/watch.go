@@ -191,7 +191,7 @@ func (w *watcher) line(c *scorev1.ScoreChange) error {
 // besides tells what belongs to a score beside its value.
 func besides(s *scorev1.Score) string {
 	text := ""
-	for _, more := range []string{halves(s), goal(s)} {
+	for _, more := range []string{halves(s), gap(s), pending(s), goal(s)} {
 		if more != "" {
 			text += "  " + clean(more)
 		}

@@ -130,6 +130,40 @@ func Exercise(t *testing.T, open func(t *testing.T) fold.Stores) {
 		}
 		must(t, commit(t, a, fold.Position{}, at(1), map[string]string{"k": "again"}))
 	})
+	t.Run("a copy holds the same, in place of what was there, and goes its own way", func(t *testing.T) {
+		s := open(t)
+		a, b := store(t, s, "origin"), store(t, s, "copy")
+		must(t, commit(t, a, fold.Position{}, at(4), map[string]string{"k": "a", "": "empty key", "z\xff": ""}))
+		must(t, commit(t, b, fold.Position{}, at(9), map[string]string{"k": "old", "left": "over"}))
+		must(t, commit(t, store(t, s, "origin-2"), fold.Position{}, at(2), map[string]string{"other": "x"}))
+		must(t, s.Copy("copy", "origin"))
+		want := []string{"=empty key", "k=a", "z\xff="}
+		if got := scan(t, b, ""); !slices.Equal(got, want) {
+			t.Fatalf("got %q", got)
+		}
+		if p, err := b.Position(); err != nil || !p.Equal(at(4)) {
+			t.Fatalf("position %+v, %v", p, err)
+		}
+		must(t, commit(t, b, at(4), at(5), map[string]string{"k": "b"}, ""))
+		if got := scan(t, a, ""); !slices.Equal(got, want) {
+			t.Fatalf("writing the copy left %q in its origin", got)
+		}
+		must(t, a.Drop())
+		must(t, s.Sync())
+		must(t, s.Close())
+		s = open(t)
+		defer s.Close()
+		if got := scan(t, store(t, s, "copy"), ""); !slices.Equal(got, []string{"k=b", "z\xff="}) {
+			t.Fatalf("got %q", got)
+		}
+		must(t, s.Copy("copy", "nowhere"))
+		if p, err := store(t, s, "copy").Position(); err != nil || !p.IsZero() {
+			t.Fatalf("a copy of nothing has position %+v, %v", p, err)
+		}
+		if err := s.Copy("copy", "copy"); err == nil {
+			t.Fatal("a store was copied onto itself")
+		}
+	})
 	t.Run("scan keeps to the prefix and its order", func(t *testing.T) {
 		s := open(t)
 		defer s.Close()

@@ -3,6 +3,8 @@ package memstore
 
 import (
 	"bytes"
+	"errors"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -30,6 +32,34 @@ func (s *Stores) Open(name string) (fold.Store, error) {
 		s.stores[name] = st
 	}
 	return st, nil
+}
+
+// Copy implements fold.Stores.
+func (s *Stores) Copy(to, from string) error {
+	if to == from {
+		return errors.New("a store cannot be copied onto itself")
+	}
+	s.mu.Lock()
+	src := s.stores[from]
+	s.mu.Unlock()
+	data, pos := map[string][]byte{}, fold.Position{}
+	if src != nil {
+		src.mu.Lock()
+		data, pos = maps.Clone(src.data), src.pos
+		src.mu.Unlock()
+	}
+	if _, err := s.Open(to); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	dst := s.stores[to]
+	s.mu.Unlock()
+	dst.mu.Lock()
+	defer dst.mu.Unlock()
+	clear(dst.data)
+	maps.Copy(dst.data, data)
+	dst.pos = pos
+	return nil
 }
 
 // Names implements fold.Stores.

@@ -77,6 +77,51 @@ func (s *Stores) Open(name string) (fold.Store, error) {
 	return st, nil
 }
 
+// copyBytes is how much Copy writes at once.
+const copyBytes = 4 << 20
+
+// Copy implements fold.Stores.
+func (s *Stores) Copy(to, from string) error {
+	if to == from {
+		return errors.New("a store cannot be copied onto itself")
+	}
+	dst, err := s.Open(to)
+	if err != nil {
+		return err
+	}
+	if err := dst.Drop(); err != nil {
+		return err
+	}
+	if !nameRule.MatchString(from) {
+		return fmt.Errorf("store name %q: only a-z 0-9 and - are allowed", from)
+	}
+	lower := append([]byte(from), 0)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: fold.PrefixEnd(lower)})
+	if err != nil {
+		return err
+	}
+	b := s.db.NewBatch()
+	defer func() { _ = b.Close() }()
+	key := append([]byte(to), 0)
+	head := len(key)
+	// In this order the position, under "p", comes last: what is cut off has none.
+	for ok := it.First(); ok && err == nil; ok = it.Next() {
+		var v []byte
+		if v, err = it.ValueAndErr(); err != nil {
+			break
+		}
+		key = append(key[:head], it.Key()[len(lower):]...)
+		if err = b.Set(key, v, nil); err == nil && b.Len() >= copyBytes {
+			err = b.Commit(pebble.NoSync)
+			b.Reset()
+		}
+	}
+	if err = errors.Join(err, it.Close()); err != nil {
+		return err
+	}
+	return b.Commit(pebble.NoSync)
+}
+
 // Names implements fold.Stores.
 func (s *Stores) Names() ([]string, error) {
 	it, err := s.db.NewIter(nil)

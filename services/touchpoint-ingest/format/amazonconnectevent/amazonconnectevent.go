@@ -1,5 +1,5 @@
 // Package amazonconnectevent reads Amazon Connect's contact events, as EventBridge sends them: one object, several after each
-// other, an array, the envelopes of a queue, or the detail alone. They come in any order, perhaps twice, perhaps never, and
+// other, an array, the envelopes of a queue or stream, or the detail alone. They come in any order, perhaps twice, perhaps never, and
 // with fields in varying case.
 //
 // A record of ours is one contact, that is one leg, as in the contact records; InitialContactId becomes Contact. Each event
@@ -23,11 +23,11 @@ package amazonconnectevent
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/amazonconnect"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
@@ -40,11 +40,20 @@ func Format() *format.Format {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	r := &reader{o: o}
-	for line, raw := range r.objects(d.Body, 1) {
-		r.unwrap(raw, line)
+	for line, raw := range lenient.Enveloped(&r.Parsed, d.Body, "Send each event complete, as it was delivered.", "Send contact events as JSON objects.", "Send the envelope as it was delivered.") {
+		r.event(raw, line)
 	}
 	return r.Parsed
 }
+
+// reader takes a delivery apart.
+type reader struct {
+	format.Parsed
+	o format.Options
+}
+
+// kept are the fields of an event that are kept.
+type kept struct{ lenient.Kept }
 
 // next is the name of the event by which a contact learns of the one that follows it.
 const next = "next contact"
@@ -60,7 +69,7 @@ type detail struct {
 		AgentArn, ConnectedToAgentTimestamp, AfterContactWorkStartTimestamp, AfterContactWorkDuration, AgentInitiatedHoldDuration lenient.Text
 	}
 	CustomerEndpoint  lenient.Loose[struct{ Address lenient.Text }]
-	SegmentAttributes map[string]lenient.Loose[struct{ ValueString lenient.Text }]
+	SegmentAttributes amazonconnect.SegmentAttributes
 }
 
 // event reads one event: an envelope of EventBridge, or its detail alone.
@@ -80,11 +89,7 @@ func (r *reader) event(raw []byte, line int) {
 	}
 	var d detail
 	if err := json.Unmarshal(envelope.Detail, &d); err != nil {
-		field := ""
-		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-			field = wrong.Field
-		}
-		r.Problem(line, field, "This has another shape than in a contact event.", "Send contact events as they were delivered.")
+		r.Problem(line, lenient.Misshapen(err), "This has another shape than in a contact event.", "Send contact events as they were delivered.")
 		return
 	}
 	if d.ContactID == "" || d.EventType == "" {
@@ -98,26 +103,22 @@ func (r *reader) event(raw []byte, line int) {
 		r.Ignore(name(lenient.Text(kind)))
 		return
 	}
-	switch {
-	case method == "MONITOR" || method == "EXTERNAL_OUTBOUND":
+	if amazonconnect.Aside(method, d.QueueInfo.EnqueueTimestamp, d.AgentInfo.ConnectedToAgentTimestamp) {
 		r.Ignore("contact by " + method)
 		return
-	case method == "DISCONNECT" && d.QueueInfo.EnqueueTimestamp == "" && d.AgentInfo.ConnectedToAgentTimestamp == "":
-		r.Ignore("contact by DISCONNECT")
-		return
 	}
-	k := &kept{reader: r, line: line, fields: map[string]string{}}
+	k := &kept{lenient.Kept{Parsed: &r.Parsed, Options: r.o, Line: line, Record: "event", Numbers: "Send seconds and counts as numbers.", Fields: map[string]string{}}}
 	k.times(&d)
 	at := k.own(kind, envelope.Time)
 	switch {
-	case k.broken:
+	case k.Broken:
 		return
 	case at.IsZero():
 		r.Problem(line, "time", "A contact event without any time.", "Send contact events as they were delivered.")
 		return
 	}
 	k.rest(&d, method)
-	r.add(lenient.DigestID(d.ContactID), kind, at, k.fields)
+	r.add(lenient.DigestID(d.ContactID), kind, at, k.Fields)
 	follows := method == "TRANSFER" || method == "QUEUE_TRANSFER" || method == "CALLBACK"
 	if follows && d.PreviousContactID != "" && d.PreviousContactID != d.ContactID {
 		r.add(lenient.DigestID(d.PreviousContactID), next, at, map[string]string{"contactId": lenient.DigestID(d.ContactID), "initiationMethod": method})
@@ -133,57 +134,45 @@ func (r *reader) add(call, kind string, at time.Time, fields map[string]string) 
 }
 
 func (k *kept) times(d *detail) {
-	k.time("initiationTimestamp", d.InitiationTimestamp)
-	k.time("connectedToSystemTimestamp", d.ConnectedToSystemTimestamp)
-	k.time("disconnectTimestamp", d.DisconnectTimestamp)
-	k.time("queueInfo.enqueueTimestamp", d.QueueInfo.EnqueueTimestamp)
-	k.time("agentInfo.connectedToAgentTimestamp", d.AgentInfo.ConnectedToAgentTimestamp)
-	k.time("agentInfo.afterContactWorkStartTimestamp", d.AgentInfo.AfterContactWorkStartTimestamp)
+	k.Time("initiationTimestamp", d.InitiationTimestamp)
+	k.Time("connectedToSystemTimestamp", d.ConnectedToSystemTimestamp)
+	k.Time("disconnectTimestamp", d.DisconnectTimestamp)
+	k.Time("queueInfo.enqueueTimestamp", d.QueueInfo.EnqueueTimestamp)
+	k.Time("agentInfo.connectedToAgentTimestamp", d.AgentInfo.ConnectedToAgentTimestamp)
+	k.Time("agentInfo.afterContactWorkStartTimestamp", d.AgentInfo.AfterContactWorkStartTimestamp)
 }
 
 // own returns when the event happened: the time that its contact bears for it, else that of the envelope, which then stands
 // in for the other.
 func (k *kept) own(kind string, sent lenient.Text) time.Time {
-	at, ok := lenient.Happened(sent, k.o.Zone)
-	if !ok {
-		k.broken = true
-		k.Problem(k.line, "time", "This is no time.", "Send times as the system writes them: 2026-03-02T08:00:00Z.")
-	}
+	at := k.Moment("time", sent)
 	field := map[string]string{
 		"INITIATED": "initiationTimestamp", "CONNECTED_TO_SYSTEM": "connectedToSystemTimestamp", "QUEUED": "queueInfo.enqueueTimestamp",
 		"CONNECTED_TO_AGENT": "agentInfo.connectedToAgentTimestamp", "DISCONNECTED": "disconnectTimestamp", "COMPLETED": "disconnectTimestamp",
 	}[kind]
-	if t := fields(k.fields).at(field); !t.IsZero() {
+	if t := fields(k.Fields).at(field); !t.IsZero() {
 		return t
 	}
 	if !at.IsZero() && kind != "COMPLETED" { // that is later than the disconnection by the after-contact work
-		k.fields[field] = at.UTC().Format(time.RFC3339Nano)
+		k.Fields[field] = at.UTC().Format(time.RFC3339Nano)
 	}
 	return at
 }
 
 func (k *kept) rest(d *detail, method string) {
-	k.text("initiationMethod", lenient.Text(method))
-	k.text("disconnectReason", lenient.Text(strings.ToUpper(string(d.DisconnectReason))))
-	ch := strings.ToLower(string(d.Channel))
-	for name, v := range d.SegmentAttributes {
-		if ch == "chat" && strings.EqualFold(name, "connect:Subtype") && strings.EqualFold(string(v.Is.ValueString), "connect:SMS") {
-			ch = "sms"
-		}
-	}
-	k.text("channel", lenient.Text(ch))
+	k.Text("initiationMethod", lenient.Text(method))
+	k.Text("disconnectReason", lenient.Text(strings.ToUpper(string(d.DisconnectReason))))
+	k.Text("channel", amazonconnect.Channel(d.Channel, d.SegmentAttributes))
 	if d.InitialContactID != "" {
-		k.text("initialContactId", lenient.Text(lenient.DigestID(d.InitialContactID)))
+		k.Text("initialContactId", lenient.Text(lenient.DigestID(d.InitialContactID)))
 	}
-	k.text("queueInfo.queueArn", after(d.QueueInfo.QueueArn, "/queue/"))
-	k.text("queueInfo.queueName", d.QueueInfo.Name+d.QueueInfo.QueueName)
-	k.text("agentInfo.agentArn", after(d.AgentInfo.AgentArn, "/agent/"))
-	k.number("agentInfo.afterContactWorkDuration", d.AgentInfo.AfterContactWorkDuration)
-	k.number("agentInfo.agentInitiatedHoldDuration", d.AgentInfo.AgentInitiatedHoldDuration)
-	switch who := d.CustomerEndpoint.Is.Address; strings.ToLower(string(who)) {
-	case "", "anonymous", "unknown", "private", "restricted", "unavailable":
-	default:
-		k.text("customerEndpoint", lenient.Text(k.o.Person(string(who))))
+	k.Text("queueInfo.queueArn", amazonconnect.After(d.QueueInfo.QueueArn, "/queue/"))
+	k.Text("queueInfo.queueName", d.QueueInfo.Name+d.QueueInfo.QueueName)
+	k.Text("agentInfo.agentArn", amazonconnect.After(d.AgentInfo.AgentArn, "/agent/"))
+	k.Number("agentInfo.afterContactWorkDuration", d.AgentInfo.AfterContactWorkDuration)
+	k.Number("agentInfo.agentInitiatedHoldDuration", d.AgentInfo.AgentInitiatedHoldDuration)
+	if who := d.CustomerEndpoint.Is.Address; amazonconnect.Known(who) {
+		k.Text("customerEndpoint", lenient.Text(k.Person(string(who))))
 	}
 }
 
@@ -199,12 +188,4 @@ func name(t lenient.Text) string {
 		return s
 	}
 	return "unknown"
-}
-
-// after is what an ARN ends with.
-func after(arn lenient.Text, part string) lenient.Text {
-	if _, id, ok := strings.Cut(string(arn), part); ok {
-		return lenient.Text(id)
-	}
-	return arn
 }

@@ -1,8 +1,11 @@
 package amazonconnectevent_test
 
 import (
+	"encoding/base64"
 	"flag"
 	"os"
+	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/touchstone-cx/touchstone/services/internal/sharedtest"
@@ -88,6 +91,18 @@ func TestSamples(t *testing.T) {
 		p := f.Parse(format.Delivery{Body: body}, o)
 		if len(p.Events)+len(p.Problems) > 0 || p.Ignored["Contact Lens Post Call Rules Matched"] != 1 {
 			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}
+
+// An event is the same by itself, in a queue's envelope and in a stream's.
+func TestEnvelopes(t *testing.T) {
+	const event = `{"eventType":"INITIATED","contactId":"a","channel":"VOICE","initiationMethod":"INBOUND","initiationTimestamp":"2026-03-02T08:00:00Z"}`
+	want := read(t, event)
+	coded := base64.StdEncoding.EncodeToString([]byte(event))
+	for _, body := range []string{`{"Records":[{"body":` + strconv.Quote(event) + `}]}`, `{"Records":[{"Data":"` + coded + `"}]}`, `{"Records":[{"kinesis":{"data":"` + coded + `"}}]}`} {
+		if got := read(t, body); len(got) != 1 || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", body, got, want)
 		}
 	}
 }

@@ -3,13 +3,11 @@ package amazonconnectevent
 import (
 	"cmp"
 	"maps"
-	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
-	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/amazonconnect"
 )
 
 // fields of a contact: the latest word of its events on each.
@@ -126,7 +124,7 @@ func (c contact) measure(r *format.Record) {
 	if !c.connected() || !c.ended {
 		return
 	}
-	hold, told := c.seconds("agentInfo.agentInitiatedHoldDuration")
+	hold, told := amazonconnect.Seconds(c.fields["agentInfo.agentInitiatedHoldDuration"])
 	if worked := c.at("agentInfo.afterContactWorkStartTimestamp"); !worked.IsZero() {
 		end = worked // the customer may have stayed longer, with whom they were transferred to
 	}
@@ -136,7 +134,7 @@ func (c contact) measure(r *format.Record) {
 	if told {
 		r.Times(format.Hold, hold)
 	}
-	if acw, ok := c.seconds("agentInfo.afterContactWorkDuration"); ok {
+	if acw, ok := amazonconnect.Seconds(c.fields["agentInfo.afterContactWorkDuration"]); ok {
 		r.Times(format.ACW, acw)
 	}
 	transfers := int64(0)
@@ -173,11 +171,10 @@ func (c contact) connected() bool {
 
 func (c contact) outcome() string {
 	reason := c.fields["disconnectReason"]
-	technical := reason == "TELECOM_PROBLEM" || strings.HasSuffix(reason, "_ERROR") || strings.HasSuffix(reason, "_FAILED")
 	switch {
 	case c.connected():
 		return format.Answered
-	case technical:
+	case amazonconnect.Technical(reason):
 		return format.Failed
 	case c.followedBy("CALLBACK") || c.fields["initiationMethod"] == "CALLBACK":
 		return format.Callback
@@ -189,24 +186,6 @@ func (c contact) outcome() string {
 	return format.Abandoned
 }
 
-// direction is told for what somebody began; transfers and callbacks go on with what was begun before.
 func (c contact) direction() string {
-	switch c.fields["initiationMethod"] {
-	case "INBOUND", "WEBRTC_API":
-		return "inbound"
-	case "OUTBOUND", "AGENT_REPLY", "FLOW":
-		return "outbound"
-	case "API": // calls are placed by it; chats, tasks and mails are the customer's
-		if c.fields["channel"] == "voice" {
-			return "outbound"
-		}
-		return "inbound"
-	}
-	return ""
-}
-
-func (f fields) seconds(name string) (time.Duration, bool) {
-	n, ok := lenient.Number(f[name])
-	n = min(max(n, -1e9), 1e9) // far beyond what is plausible either way
-	return time.Duration(math.Round(n*1000)) * time.Millisecond, ok
+	return amazonconnect.Direction(c.fields["initiationMethod"], c.fields["channel"])
 }

@@ -24,10 +24,10 @@ package amazonconnectrecord
 
 import (
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/amazonconnect"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
@@ -38,11 +38,20 @@ func Format() *format.Format {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	r := &reader{o: o}
-	for line, raw := range r.objects(d.Body, 1) {
-		r.unwrap(raw, line)
+	for line, raw := range lenient.Enveloped(&r.Parsed, d.Body, "Send each record complete, as the stream delivered it.", "Send contact records as JSON objects.", "Send the envelope as the stream delivered it.") {
+		r.contact(raw, line)
 	}
 	return r.Parsed
 }
+
+// reader takes a delivery apart.
+type reader struct {
+	format.Parsed
+	o format.Options
+}
+
+// kept are the fields of a contact that are kept.
+type kept struct{ lenient.Kept }
 
 // contact holds what is read of a contact record.
 type contact struct {
@@ -60,7 +69,7 @@ type contact struct {
 	Campaign                lenient.Loose[struct {
 		CampaignID lenient.Text `json:"CampaignId"`
 	}]
-	SegmentAttributes map[string]lenient.Loose[struct{ ValueString lenient.Text }]
+	SegmentAttributes amazonconnect.SegmentAttributes
 	Queue             struct {
 		ARN, Name, EnqueueTimestamp, DequeueTimestamp, Duration lenient.Text
 	}
@@ -83,11 +92,7 @@ type contact struct {
 func (r *reader) contact(raw []byte, line int) {
 	var c contact
 	if err := json.Unmarshal(raw, &c); err != nil {
-		field := ""
-		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-			field = wrong.Field
-		}
-		r.Problem(line, field, "This has another shape than in a contact record.", "Send contact records as the stream delivered them.")
+		r.Problem(line, lenient.Misshapen(err), "This has another shape than in a contact record.", "Send contact records as the stream delivered them.")
 		return
 	}
 	switch {
@@ -106,97 +111,73 @@ func (r *reader) contact(raw []byte, line int) {
 		return
 	}
 	method := strings.ToUpper(string(c.InitiationMethod))
-	switch {
-	case method == "MONITOR" || method == "EXTERNAL_OUTBOUND":
+	if amazonconnect.Aside(method, c.Queue.EnqueueTimestamp, c.Agent.ConnectedToAgentTimestamp) {
 		r.Ignore("contact by " + method)
 		return
-	case method == "DISCONNECT" && c.Queue.EnqueueTimestamp == "" && c.Agent.ConnectedToAgentTimestamp == "":
-		r.Ignore("contact by DISCONNECT")
-		return
 	}
-	k := &kept{reader: r, line: line, fields: map[string]string{}}
+	k := &kept{lenient.Kept{Parsed: &r.Parsed, Options: r.o, Line: line, Record: "record", Numbers: "Send seconds and counts as numbers.", Fields: map[string]string{}}}
 	k.times(&c)
 	switch {
-	case k.broken:
+	case k.Broken:
 		return
-	case k.fields["DisconnectTimestamp"] == "":
+	case k.Fields["DisconnectTimestamp"] == "":
 		r.Ignore("contact in progress")
 		return
 	}
 	k.rest(&c, method)
-	at, _ := lenient.Happened(k.fields["DisconnectTimestamp"], r.o.Zone)
-	if latest, _ := lenient.Happened(k.fields["LastUpdateTimestamp"], r.o.Zone); !latest.IsZero() {
+	at, _ := lenient.Happened(k.Fields["DisconnectTimestamp"], r.o.Zone)
+	if latest, _ := lenient.Happened(k.Fields["LastUpdateTimestamp"], r.o.Zone); !latest.IsZero() {
 		at = latest
 	}
 	r.Events = append(r.Events, format.Event{
-		Call: lenient.DigestID(c.ContactID), ID: lenient.Digest(k.fields), Name: "contact record", At: at, Fields: k.fields,
+		Call: lenient.DigestID(c.ContactID), ID: lenient.Digest(k.Fields), Name: "contact record", At: at, Fields: k.Fields,
 	})
 }
 
 func (k *kept) times(c *contact) {
-	k.time("InitiationTimestamp", c.InitiationTimestamp)
-	k.time("ConnectedToSystemTimestamp", c.ConnectedToSystemTimestamp)
-	k.time("DisconnectTimestamp", c.DisconnectTimestamp)
-	k.time("LastUpdateTimestamp", c.LastUpdateTimestamp)
-	k.time("TransferCompletedTimestamp", c.TransferCompletedTimestamp)
-	k.time("Queue.EnqueueTimestamp", c.Queue.EnqueueTimestamp)
-	k.time("Queue.DequeueTimestamp", c.Queue.DequeueTimestamp)
-	k.time("Agent.ConnectedToAgentTimestamp", c.Agent.ConnectedToAgentTimestamp)
+	k.Time("InitiationTimestamp", c.InitiationTimestamp)
+	k.Time("ConnectedToSystemTimestamp", c.ConnectedToSystemTimestamp)
+	k.Time("DisconnectTimestamp", c.DisconnectTimestamp)
+	k.Time("LastUpdateTimestamp", c.LastUpdateTimestamp)
+	k.Time("TransferCompletedTimestamp", c.TransferCompletedTimestamp)
+	k.Time("Queue.EnqueueTimestamp", c.Queue.EnqueueTimestamp)
+	k.Time("Queue.DequeueTimestamp", c.Queue.DequeueTimestamp)
+	k.Time("Agent.ConnectedToAgentTimestamp", c.Agent.ConnectedToAgentTimestamp)
 }
 
 func (k *kept) rest(c *contact, method string) {
-	k.text("InitiationMethod", lenient.Text(method))
-	k.text("DisconnectReason", lenient.Text(strings.ToUpper(string(c.DisconnectReason))))
-	k.text("Channel", channel(c))
+	k.Text("InitiationMethod", lenient.Text(method))
+	k.Text("DisconnectReason", lenient.Text(strings.ToUpper(string(c.DisconnectReason))))
+	k.Text("Channel", amazonconnect.Channel(c.Channel, c.SegmentAttributes))
 	if c.InitialContactID != "" {
-		k.text("InitialContactId", lenient.Text(lenient.DigestID(c.InitialContactID)))
+		k.Text("InitialContactId", lenient.Text(lenient.DigestID(c.InitialContactID)))
 	}
 	if c.NextContactID != "" {
-		k.text("NextContactId", "set")
+		k.Text("NextContactId", "set")
 	}
-	k.text("Queue.Name", c.Queue.Name)
+	k.Text("Queue.Name", c.Queue.Name)
 	if c.Queue.Name == "" {
-		k.text("Queue.Name", after(c.Queue.ARN, "/queue/"))
+		k.Text("Queue.Name", amazonconnect.After(c.Queue.ARN, "/queue/"))
 	}
-	k.text("Agent.Username", c.Agent.Username)
+	k.Text("Agent.Username", c.Agent.Username)
 	if c.Agent.Username == "" {
-		k.text("Agent.Username", after(c.Agent.ARN, "/agent/"))
+		k.Text("Agent.Username", amazonconnect.After(c.Agent.ARN, "/agent/"))
 	}
-	k.text("Agent.RoutingProfile", c.Agent.RoutingProfile.Is.Name)
+	k.Text("Agent.RoutingProfile", c.Agent.RoutingProfile.Is.Name)
 	for _, level := range []string{"Level1", "Level2", "Level3", "Level4", "Level5"} {
-		k.text("Agent.HierarchyGroups."+level, c.Agent.HierarchyGroups.Is[level].Is.GroupName)
+		k.Text("Agent.HierarchyGroups."+level, c.Agent.HierarchyGroups.Is[level].Is.GroupName)
 	}
-	k.text("Campaign.CampaignId", c.Campaign.Is.CampaignID)
-	k.number("Queue.Duration", c.Queue.Duration)
-	k.number("AgentConnectionAttempts", c.AgentConnectionAttempts)
-	k.number("Agent.AgentInteractionDuration", c.Agent.AgentInteractionDuration)
-	k.number("Agent.CustomerHoldDuration", c.Agent.CustomerHoldDuration)
-	k.number("Agent.LongestHoldDuration", c.Agent.LongestHoldDuration)
-	k.number("Agent.NumberOfHolds", c.Agent.NumberOfHolds)
-	k.number("Agent.AfterContactWorkDuration", c.Agent.AfterContactWorkDuration)
+	k.Text("Campaign.CampaignId", c.Campaign.Is.CampaignID)
+	k.Number("Queue.Duration", c.Queue.Duration)
+	k.Number("AgentConnectionAttempts", c.AgentConnectionAttempts)
+	k.Number("Agent.AgentInteractionDuration", c.Agent.AgentInteractionDuration)
+	k.Number("Agent.CustomerHoldDuration", c.Agent.CustomerHoldDuration)
+	k.Number("Agent.LongestHoldDuration", c.Agent.LongestHoldDuration)
+	k.Number("Agent.NumberOfHolds", c.Agent.NumberOfHolds)
+	k.Number("Agent.AfterContactWorkDuration", c.Agent.AfterContactWorkDuration)
 	who := c.CustomerEndpoint.Is.Address
-	switch strings.ToLower(string(who)) {
-	case "", "anonymous", "unknown", "private", "restricted", "unavailable":
+	if !amazonconnect.Known(who) {
 		who = c.CustomerID
 	}
-	k.text("CustomerEndpoint.Address", lenient.Text(k.o.Person(string(who))))
-}
-
-// channel is the system's, but messages by telephone count as such.
-func channel(c *contact) lenient.Text {
-	ch := strings.ToLower(string(c.Channel))
-	for name, v := range c.SegmentAttributes {
-		if ch == "chat" && strings.EqualFold(name, "connect:Subtype") && strings.EqualFold(string(v.Is.ValueString), "connect:SMS") {
-			return "sms"
-		}
-	}
-	return lenient.Text(ch)
-}
-
-// after is what an ARN ends with.
-func after(arn lenient.Text, part string) lenient.Text {
-	if _, id, ok := strings.Cut(string(arn), part); ok {
-		return lenient.Text(id)
-	}
-	return arn
+	k.Text("CustomerEndpoint.Address", lenient.Text(k.Person(string(who))))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/amazonconnect"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
@@ -76,7 +77,7 @@ func (f fields) record(call string, version uint64) format.Record {
 func (f fields) measure(r *format.Record) {
 	enqueued, connected := f.at("Queue.EnqueueTimestamp"), f.connected()
 	f.menus(r, enqueued)
-	if wait, ok := f.seconds("Queue.Duration"); ok && !enqueued.IsZero() {
+	if wait, ok := amazonconnect.Seconds(f["Queue.Duration"]); ok && !enqueued.IsZero() {
 		r.Times(format.Wait, wait)
 	} else if left := f.at("Queue.DequeueTimestamp"); !enqueued.IsZero() && !left.IsZero() {
 		r.Times(format.Wait, left.Sub(enqueued))
@@ -96,7 +97,7 @@ func (f fields) measure(r *format.Record) {
 		{format.LongestHold, "Agent.LongestHoldDuration"},
 		{format.ACW, "Agent.AfterContactWorkDuration"},
 	} {
-		if d, ok := f.seconds(x.field); ok {
+		if d, ok := amazonconnect.Seconds(f[x.field]); ok {
 			r.Times(x.measure, d)
 		}
 	}
@@ -132,18 +133,17 @@ func (f fields) connected() bool {
 	if f["Agent.ConnectedToAgentTimestamp"] == "" {
 		return false
 	}
-	talk, _ := f.seconds("Agent.AgentInteractionDuration")
+	talk, _ := amazonconnect.Seconds(f["Agent.AgentInteractionDuration"])
 	called := f["Channel"] == "voice" && (f.direction() == "outbound" || f["InitiationMethod"] == "CALLBACK")
 	return !called || f["ConnectedToSystemTimestamp"] != "" || talk > 0
 }
 
 func (f fields) outcome() string {
 	reason, queued := f["DisconnectReason"], f["Queue.EnqueueTimestamp"] != ""
-	technical := reason == "TELECOM_PROBLEM" || strings.HasSuffix(reason, "_ERROR") || strings.HasSuffix(reason, "_FAILED")
 	switch {
 	case f.connected():
 		return format.Answered
-	case technical:
+	case amazonconnect.Technical(reason):
 		return format.Failed
 	case f["InitiationMethod"] == "CALLBACK":
 		return format.Callback
@@ -155,26 +155,8 @@ func (f fields) outcome() string {
 	return format.Abandoned
 }
 
-// direction is told for what somebody began; transfers and callbacks go on with what was begun before.
 func (f fields) direction() string {
-	switch f["InitiationMethod"] {
-	case "INBOUND", "WEBRTC_API":
-		return "inbound"
-	case "OUTBOUND", "AGENT_REPLY", "FLOW":
-		return "outbound"
-	case "API": // calls are placed by it; chats, tasks and mails are the customer's
-		if f["Channel"] == "voice" {
-			return "outbound"
-		}
-		return "inbound"
-	}
-	return ""
-}
-
-func (f fields) seconds(name string) (time.Duration, bool) {
-	n, ok := lenient.Number(f[name])
-	n = min(max(n, -1e9), 1e9) // far beyond what is plausible either way
-	return time.Duration(math.Round(n*1000)) * time.Millisecond, ok
+	return amazonconnect.Direction(f["InitiationMethod"], f["Channel"])
 }
 
 // count is a whole number; a negative one stays negative.

@@ -56,10 +56,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 		}
 		row := columns(header, lenient.Split(line, comma, least))
 		if row == nil {
-			p.Problems = append(p.Problems, format.Problem{
-				Line: n, Message: "The line is no call detail record.",
-				Remedy: "Send lines of Master.csv, or an export that begins with the names of its columns.",
-			})
+			p.Problem(n, "", "The line is no call detail record.", "Send lines of Master.csv, or an export that begins with the names of its columns.")
 			continue
 		}
 		event(row, n, o, &p)

@@ -20,10 +20,7 @@ var order = []string{
 // rows yields what a delivery holds, with the number of the line; what is no row is a problem.
 func rows(body []byte, p *format.Parsed) iter.Seq2[int, map[string]string] {
 	unread := func(line int) {
-		p.Problems = append(p.Problems, format.Problem{
-			Line: line, Message: "The line is no row of channel event logging.",
-			Remedy: "Send CSV in the order of cel_custom.conf.sample, CSV that begins with column names, or JSON objects.",
-		})
+		p.Problem(line, "", "The line is no row of channel event logging.", "Send CSV in the order of cel_custom.conf.sample, CSV that begins with column names, or JSON objects.")
 	}
 	return func(yield func(int, map[string]string) bool) {
 		text := strings.ToValidUTF8(strings.TrimPrefix(string(body), "\xef\xbb\xbf"), "\uFFFD")

@@ -60,10 +60,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 		}
 		at, ok := lenient.Time(strings.TrimSpace(r.time), o.Zone)
 		if !ok {
-			p.Problems = append(p.Problems, format.Problem{
-				Line: line, Field: "time", Message: "The time cannot be read.",
-				Remedy: "Send seconds since 1970 or a time as 2026-03-02 09:30:00.",
-			})
+			p.Problem(line, "time", "The time cannot be read.", "Send seconds since 1970 or a time as 2026-03-02 09:30:00.")
 			continue
 		}
 		if r.event == "QUEUESTART" {
@@ -72,9 +69,7 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 		}
 		switch strings.ToUpper(r.callid) {
 		case "", "NONE", "REALTIME", "MANAGER", "CLI":
-			p.Problems = append(p.Problems, format.Problem{
-				Line: line, Field: "callid", Message: r.event + " names no call.", Remedy: "Have the system write the call's unique id.",
-			})
+			p.Problem(line, "callid", r.event+" names no call.", "Have the system write the call's unique id.")
 			continue
 		}
 		p.Events = append(p.Events, event(r, at, line, o, &p))
@@ -92,9 +87,7 @@ func event(r row, at time.Time, line int, o format.Options, p *format.Parsed) fo
 			return
 		}
 		if _, ok := lenient.Duration(text, time.Second); !ok {
-			p.Problems = append(p.Problems, format.Problem{
-				Line: line, Field: r.event + " " + name, Message: "It is no number.", Remedy: "Have the system write a number there, or leave it empty.",
-			})
+			p.Problem(line, r.event+" "+name, "It is no number.", "Have the system write a number there, or leave it empty.")
 			return
 		}
 		e.Fields[name] = text

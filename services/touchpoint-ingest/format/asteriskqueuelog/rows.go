@@ -13,10 +13,7 @@ import (
 // rows yields what a delivery holds, with the number of the line; what is no row is a problem.
 func rows(body []byte, p *format.Parsed) iter.Seq2[int, row] {
 	unread := func(line int) {
-		p.Problems = append(p.Problems, format.Problem{
-			Line: line, Message: "The line is no line of a queue_log and no row of its table.",
-			Remedy: "Send epoch|callid|queue|agent|event|…, or rows with the columns time, callid, queuename, agent, event and data1 to data5.",
-		})
+		p.Problem(line, "", "The line is no line of a queue_log and no row of its table.", "Send epoch|callid|queue|agent|event|…, or rows with the columns time, callid, queuename, agent, event and data1 to data5.")
 	}
 	return func(yield func(int, row) bool) {
 		text := strings.ToValidUTF8(string(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))), "\uFFFD")

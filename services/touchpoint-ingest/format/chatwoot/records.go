@@ -31,14 +31,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 		r.Answer = &format.Answer{Question: "csat", Value: v, Interaction: f["conversation"], Text: e.Text}
 		return []format.Record{r}
 	}
-	for _, name := range []string{"priority", "status", "team"} {
-		if v := f[name]; v != "" {
-			if r.Attributes == nil {
-				r.Attributes = map[string]string{}
-			}
-			r.Attributes[name] = v
-		}
-	}
+	r.Attributes = lenient.Attributes(f, "priority", "status", "team")
 	if reply, err := time.Parse(time.RFC3339Nano, f["first_reply_created_at"]); err == nil {
 		r.Outcome = format.Answered
 		// A conversation's creation is told in seconds, the reply's in milliseconds.

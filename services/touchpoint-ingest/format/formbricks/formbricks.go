@@ -9,8 +9,8 @@
 // longest of them; where there are several numbers, of the one whose question's id begins theirs ("nps" and "nps_comment").
 //
 // The customer is the contact attribute userId, else email, else the contact's id; all become keyed hashes. A hidden field
-// interaction_id (or interaction) names the interaction asked about, by its id within the source. The answer counts when the
-// response was begun (createdAt).
+// interaction_id (or interaction, or the one that the feed names in about_field) names the interaction asked about, by its id
+// within the feed's about_source. The answer counts when the response was begun (createdAt).
 //
 // The version is updatedAt in milliseconds, and within the same one created comes before updated before finished. An answer
 // that was given and then taken out again stays: the payload does not tell that from a question that was not shown.
@@ -23,7 +23,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,19 +171,23 @@ func (r *reader) answers() (numbers map[string]string, texts map[string]lenient.
 		if json.Unmarshal(raw, &w) != nil || w == "" {
 			continue // several choices, a matrix, not answered
 		}
-		switch name {
-		case "interaction_id", "interactionId", "interaction":
+		about := name == r.o.About
+		if r.o.About == "" {
+			about = name == "interaction_id" || name == "interactionId" || name == "interaction"
+		}
+		switch {
+		case about:
 			if string(w) != lenient.ID(w) {
 				r.problem("data."+name, "It is no id of an interaction; the answers are taken without it.", "Put the interaction's id into the survey's link as it was published.")
 				continue
 			}
 			interaction = string(w)
 			continue
-		case "userId", "user_id", "customer_id", "email":
+		case slices.Contains([]string{"interaction_id", "interactionId", "interaction", "userId", "user_id", "customer_id", "email"}, name):
 			continue
 		}
 		text := raw[0] == '"'
-		if v, err := strconv.ParseFloat(string(w), 64); err == nil && math.Abs(v) <= mostPoints && (!text || len(w) <= 3) {
+		if lenient.Points(w) && (!text || len(w) <= 3) {
 			numbers[name] = string(w)
 		} else if text && !strings.Contains(string(w), "@") && strings.ContainsFunc(string(w), unicode.IsLetter) {
 			texts[name] = w
@@ -192,9 +195,6 @@ func (r *reader) answers() (numbers map[string]string, texts map[string]lenient.
 	}
 	return numbers, texts, interaction
 }
-
-// mostPoints of a scale: a greater number is the number of something, which may be a customer's.
-const mostPoints = 1000
 
 func (r *reader) customer() string {
 	x := r.x
@@ -226,11 +226,9 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 		rank, _ := strconv.ParseUint(f["rank"], 10, 8)
 		r := format.Record{
 			ID: lenient.ID(call + ":" + f["question"]), Version: uint64(e.At.UnixMilli())*4 + rank, Queue: f["survey"], Channel: channel(f["type"]), OccurredAt: created, Contact: call,
-			Customer: f["customer"], Answer: &format.Answer{Question: f["question"], Value: v, Interaction: f["interaction"], Text: e.Text},
+			Customer: f["customer"], Answer: &format.Answer{Question: f["question"], Value: v, Interaction: f["interaction"], Carried: f["interaction"] != "", Text: e.Text},
 		}
-		if f["language"] != "" {
-			r.Attributes = map[string]string{"language": f["language"]}
-		}
+		r.Attributes = lenient.Attributes(f, "language")
 		if i, ok := at[f["question"]]; !ok {
 			at[f["question"]] = len(all)
 			all = append(all, r)

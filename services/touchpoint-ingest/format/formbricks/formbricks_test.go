@@ -99,3 +99,17 @@ func TestVerify(t *testing.T) {
 		t.Error("a delivery without headers is accepted")
 	}
 }
+
+// TestAbout: the feed says in which hidden field the survey's link carries the interaction's id. Under its usual name it is no
+// answer all the same.
+func TestAbout(t *testing.T) {
+	const body = `{"event":"responseFinished","data":{"id":"r","surveyId":"s","createdAt":"2026-03-02T08:00:00Z","data":{"nps":9,"call":"1772.1/1","interaction_id":"7"}}}`
+	for field, want := range map[string]string{"": "7", "call": "1772.1/1", "none": ""} {
+		f, o := Format(), formattest.Options(t)
+		o.About = field
+		got := f.Assemble(f.Parse(format.Delivery{Body: []byte(body)}, o).Events, o)
+		if len(got) != 1 || got[0].Answer.Interaction != want || got[0].Answer.Carried != (want != "") {
+			t.Errorf("%q: %+v", field, got)
+		}
+	}
+}

@@ -11,12 +11,11 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // leg is one record as it came.
@@ -31,7 +30,7 @@ func parse(d format.Delivery, o format.Options) (p format.Parsed) {
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
 			if !errors.Is(err, io.EOF) {
-				p.Problem(n, "", "The record is no JSON: "+clip(err.Error())+".", "Send it as mod_json_cdr posts it: JSON, or the form cdr= with URL-encoded or base64 JSON.")
+				p.Problem(n, "", "The record is no JSON: "+lenient.Clip(err.Error(), 40)+".", "Send it as mod_json_cdr posts it: JSON, or the form cdr= with URL-encoded or base64 JSON.")
 			} else if n == 1 {
 				p.Problem(0, "", "The delivery is empty.", "Send one record, as mod_json_cdr posts it.")
 			}
@@ -191,7 +190,7 @@ func (l leg) moment(p *format.Parsed, line int, name string, zone *time.Location
 		}
 	}
 	flow := map[string]string{"start": "created_time", "answer": "answered_time", "bridge": "bridged_time", "end": "hangup_time"}
-	if at := instant(l.times[flow[name]]); !at.IsZero() {
+	if at := lenient.Epoch(l.times[flow[name]]); !at.IsZero() {
 		return at
 	}
 	if at, err := time.ParseInLocation(time.DateTime, l.of(name+"_stamp"), zone); err == nil && at.Year() >= 2000 {
@@ -203,26 +202,11 @@ func (l leg) moment(p *format.Parsed, line int, name string, zone *time.Location
 // epoch returns the time of a variable; zero where nothing happened, and a problem where it cannot be read.
 func (l leg) epoch(p *format.Parsed, line int, name string) time.Time {
 	s := l.of(name)
-	at := instant(s)
+	at := lenient.Epoch(s)
 	if at.IsZero() && strings.Trim(s, "0") != "" {
-		p.Problem(line, "variables."+name, fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the call is parked until a record that can be read comes.")
+		p.Problem(line, "variables."+name, fmt.Sprintf("%q is no time since 2000.", lenient.Clip(s, 40)), "Find out what wrote it; the call is parked until a record that can be read comes.")
 	}
 	return at
-}
-
-// instant reads seconds, milliseconds or microseconds since 1970; zero where it is none, or before 2000.
-func instant(s string) time.Time {
-	s, _, _ = strings.Cut(s, ".")
-	n, err := strconv.ParseInt(s, 10, 64)
-	switch {
-	case err != nil || n < 946684800 || n > 1e17:
-		return time.Time{}
-	case n >= 1e14:
-		return time.UnixMicro(n).UTC()
-	case n >= 1e11:
-		return time.UnixMilli(n).UTC()
-	}
-	return time.Unix(n, 0).UTC()
 }
 
 // digits returns the numbers in a text.
@@ -235,21 +219,9 @@ func transfers(s string) string {
 	var out []string
 	for one := range strings.SplitSeq(strings.TrimPrefix(s, "ARRAY::"), "|:") {
 		parts := strings.SplitN(one, ":", 4)
-		if len(parts) >= 3 && (parts[2] == "bl_xfer" || parts[2] == "att_xfer") && !instant(parts[0]).IsZero() {
+		if len(parts) >= 3 && (parts[2] == "bl_xfer" || parts[2] == "att_xfer") && !lenient.Epoch(parts[0]).IsZero() {
 			out = append(out, parts[0])
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-func clip(s string) string {
-	for i := range s {
-		if i > 40 {
-			return s[:i] + "…"
-		}
-	}
-	if !utf8.ValidString(s) {
-		return strings.ToValidUTF8(s, "?")
-	}
-	return s
 }

@@ -87,7 +87,7 @@ func read(p *format.Parsed, line int, l leg, o format.Options) {
 	}
 	if s := l.of("hold_accum_seconds"); s != "" {
 		if _, err := strconv.ParseInt(s, 10, 32); err != nil {
-			p.Problem(line, "variables.hold_accum_seconds", fmt.Sprintf("%q is no number of seconds.", clip(s)), "Find out what wrote it; the call is taken with an unknown hold.")
+			p.Problem(line, "variables.hold_accum_seconds", fmt.Sprintf("%q is no number of seconds.", lenient.Clip(s, 40)), "Find out what wrote it; the call is taken with an unknown hold.")
 		} else {
 			keep("hold_accum_seconds", s)
 		}
@@ -173,4 +173,4 @@ func person(number string, o format.Options) string {
 }
 
 // time returns the time of a field; zero where it has none.
-func (e *event) time(name string) time.Time { return instant(e.Fields[name]) }
+func (e *event) time(name string) time.Time { return lenient.Epoch(e.Fields[name]) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // event is one leg's.
@@ -183,7 +184,7 @@ func talked(r *format.Record, a *event, bs []*event, from, to time.Time) {
 	}
 	var n int64
 	for _, at := range strings.Fields(a.Fields["transfer_history"]) {
-		if !instant(at).Before(from) { // before it, menus and dial plans move calls about
+		if !lenient.Epoch(at).Before(from) { // before it, menus and dial plans move calls about
 			n++
 		}
 	}
@@ -200,7 +201,7 @@ func (e *event) hold() (d time.Duration, ok bool) {
 func (e *event) holds() (n int64, longest time.Duration, ok bool) {
 	all := strings.Fields(e.Fields["hold_events"])
 	for i := 0; i+1 < len(all); i += 2 {
-		from, to := instant(all[i]), instant(all[i+1])
+		from, to := lenient.Epoch(all[i]), lenient.Epoch(all[i+1])
 		if from.IsZero() || to.Before(from) {
 			return 0, 0, false
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // headers of one event by their names in lower case.
@@ -94,7 +95,7 @@ func values(p *format.Parsed, line int, b []byte, o format.Options) int {
 			p.Problem(line, "", "The JSON ends in the middle.", "Send the event again, whole.")
 			return len(b)
 		}
-		p.Problem(line, "", "The event is no JSON: "+clip(err.Error())+".", "Send the events as the event socket writes them.")
+		p.Problem(line, "", "The event is no JSON: "+lenient.Clip(err.Error(), 60)+".", "Send the events as the event socket writes them.")
 		// What was read up to the fault is not read again: a long delivery is read once.
 		at := 1
 		if fault, ok := errors.AsType[*json.SyntaxError](err); ok {

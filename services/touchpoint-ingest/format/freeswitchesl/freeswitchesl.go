@@ -65,12 +65,12 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 		case name == "":
 			return // a frame around an event, or a command's reply
 		}
-		p.Ignore(clip(name))
+		p.Ignore(lenient.Clip(name, 60))
 		return
 	}
 	action := strings.ToLower(h.of("CC-Action"))
 	if _, ok := own[action]; !ok {
-		p.Ignore(clip(cmp.Or(action, "callcenter::info without CC-Action")))
+		p.Ignore(lenient.Clip(cmp.Or(action, "callcenter::info without CC-Action"), 60))
 		return
 	}
 	session := h.of("CC-Member-Session-UUID")
@@ -100,15 +100,15 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 	}
 	for _, field := range times {
 		s := h.of(field)
-		if at := instant(s); !at.IsZero() {
+		if at := lenient.Epoch(s); !at.IsZero() {
 			keep(field, strconv.FormatInt(at.Unix(), 10))
 		} else if strings.Trim(s, "0") != "" {
-			p.Problem(line, field, fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the stay is parked, for its times cannot be trusted.")
+			p.Problem(line, field, fmt.Sprintf("%q is no time since 2000.", lenient.Clip(s, 60)), "Find out what wrote it; the stay is parked, for its times cannot be trusted.")
 			keep("unreadable", field)
 		}
 	}
 	if e.At = dated(h, o.Zone); e.At.IsZero() {
-		e.At = instant(e.Fields[own[action]])
+		e.At = lenient.Epoch(e.Fields[own[action]])
 	}
 	if e.At.IsZero() {
 		p.Problem(line, "Event-Date-Timestamp", "The event "+action+" has no time.", "Send the events with their Event-Date headers.")
@@ -120,7 +120,7 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 
 // dated returns when an event was fired, by the best header that tells it.
 func dated(h headers, zone *time.Location) time.Time {
-	if at := instant(h.of("Event-Date-Timestamp")); !at.IsZero() {
+	if at := lenient.Epoch(h.of("Event-Date-Timestamp")); !at.IsZero() {
 		return at
 	}
 	if at, err := time.Parse(time.RFC1123, h.of("Event-Date-GMT")); err == nil && at.Year() >= 2000 {
@@ -138,28 +138,4 @@ func person(number string, o format.Options) string {
 		return ""
 	}
 	return o.Person(number)
-}
-
-// instant reads seconds, milliseconds or microseconds since 1970; zero where it is none, or before 2000.
-func instant(s string) time.Time {
-	s, _, _ = strings.Cut(s, ".")
-	n, err := strconv.ParseInt(s, 10, 64)
-	switch {
-	case err != nil || n < 946684800 || n > 1e17:
-		return time.Time{}
-	case n >= 1e14:
-		return time.UnixMicro(n).UTC()
-	case n >= 1e11:
-		return time.UnixMilli(n).UTC()
-	}
-	return time.Unix(n, 0).UTC()
-}
-
-func clip(s string) string {
-	for i := range s {
-		if i > 60 {
-			return s[:i] + "…"
-		}
-	}
-	return s
 }

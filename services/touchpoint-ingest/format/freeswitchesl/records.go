@@ -2,10 +2,10 @@ package freeswitchesl
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // stay is what is known of one member.
@@ -22,7 +22,7 @@ type stay struct {
 }
 
 // at returns the time of a header; zero where the event has none.
-func at(e *format.Event, field string) time.Time { return instant(e.Fields[field]) }
+func at(e *format.Event, field string) time.Time { return lenient.Epoch(e.Fields[field]) }
 
 // known reads a member's events, which are sorted. All differences are between whole seconds of one clock.
 func known(call string, events []format.Event) *stay {
@@ -153,19 +153,7 @@ func (s *stay) rang() {
 	if s.ringUnknown || len(s.rings) == 0 {
 		return
 	}
-	slices.SortFunc(s.rings, func(a, b [2]time.Time) int { return cmp.Or(a[0].Compare(b[0]), a[1].Compare(b[1])) })
-	var sum time.Duration
-	var until time.Time
-	for _, ring := range s.rings {
-		from := ring[0]
-		if from.Before(until) {
-			from = until
-		}
-		if ring[1].After(from) {
-			sum, until = sum+ring[1].Sub(from), ring[1]
-		}
-	}
-	s.record.Times(format.Ring, sum)
+	s.record.Times(format.Ring, lenient.Together(s.rings))
 }
 
 // unended closes a stay whose end was never heard: the socket was not listened to, or the switch fell over.

@@ -27,14 +27,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 		r.Answer = &format.Answer{Question: f["question"], Value: v, Interaction: f["ticket"], Text: e.Text}
 		return []format.Record{r}
 	}
-	for _, name := range []string{"priority", "status", "type"} {
-		if v := f[name]; v != "" {
-			if r.Attributes == nil {
-				r.Attributes = map[string]string{}
-			}
-			r.Attributes[name] = v
-		}
-	}
+	r.Attributes = lenient.Attributes(f, "priority", "status", "type")
 	r.Outcome = format.Answered
 	if e.At.Before(created.Add(-time.Minute)) {
 		r.Implausible = "a ticket changed before it was created cannot be right"

@@ -22,7 +22,6 @@ package genesysconversation
 
 import (
 	"encoding/json"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -79,11 +78,7 @@ type survey struct {
 func (r *reader) conversation(raw []byte, line int) {
 	var c conversation
 	if err := json.Unmarshal(raw, &c); err != nil {
-		field := ""
-		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-			field = wrong.Field
-		}
-		r.Problem(line, field, "This has another shape than in a conversation.", "Send conversations as the system answered.")
+		r.Problem(line, lenient.Misshapen(err), "This has another shape than in a conversation.", "Send conversations as the system answered.")
 		return
 	}
 	if c.ConversationID == "" {

@@ -1,5 +1,5 @@
 // Package genesysevent reads the detail events of Genesys Cloud's conversations (v2.detail.events.conversation.{id}.…), as
-// EventBridge sends them or as notifications: one object, several after each other, an array, or the envelopes of a queue.
+// EventBridge sends them or as notifications: one object, several after each other, an array, or the envelopes of a queue or stream.
 // They come in any order.
 //
 // A record of ours is one conversation, the whole contact, as in the analytics detail; its queue is that of the first ACD
@@ -37,11 +37,20 @@ func Format() *format.Format {
 
 func parse(d format.Delivery, o format.Options) format.Parsed {
 	r := &reader{o: o}
-	for line, raw := range r.objects(d.Body, 1) {
-		r.unwrap(raw, line)
+	for line, raw := range lenient.Enveloped(&r.Parsed, d.Body, "Send each event complete, as it was delivered.", "Send events as JSON objects.", "Send the envelope as it was delivered.") {
+		r.event(raw, line)
 	}
 	return r.Parsed
 }
+
+// reader takes a delivery apart.
+type reader struct {
+	format.Parsed
+	o format.Options
+}
+
+// kept are the fields of an event that are kept.
+type kept struct{ lenient.Kept }
 
 // topics begin with this, then comes the conversation, then what happened.
 const topics = "v2.detail.events.conversation."
@@ -124,29 +133,29 @@ func (r *reader) event(raw []byte, line int) {
 		r.Problem(line, "eventTime", "This is no time.", "Send times as the system writes them: 1772438400000.")
 		return
 	}
-	k := &kept{reader: r, line: line, fields: map[string]string{}}
+	k := &kept{lenient.Kept{Parsed: &r.Parsed, Options: r.o, Line: line, Record: "event", Numbers: "Send durations as numbers of milliseconds.", Fields: map[string]string{}}}
 	k.keep(kind, &b)
 	r.Events = append(r.Events, format.Event{
-		Call: lenient.DigestID(b.ConversationID), ID: kind + " " + at.UTC().Format("20060102T150405.000") + " " + lenient.Digest(k.fields), Name: kind, At: at, Fields: k.fields,
+		Call: lenient.DigestID(b.ConversationID), ID: kind + " " + at.UTC().Format("20060102T150405.000") + " " + lenient.Digest(k.Fields), Name: kind, At: at, Fields: k.Fields,
 	})
 }
 
 // keep keeps what is used of an event.
 func (k *kept) keep(kind string, b *body) {
 	lower := func(t lenient.Text) lenient.Text { return lenient.Text(strings.ToLower(string(t))) }
-	k.text("sessionId", b.SessionID)
-	k.text("mediaType", channel(b))
+	k.Text("sessionId", b.SessionID)
+	k.Text("mediaType", channel(b))
 	if lower(b.MediaType) == "callback" {
-		k.text("callback", "asked for")
+		k.Text("callback", "asked for")
 	}
-	k.text("direction", lower(b.Direction))
+	k.Text("direction", lower(b.Direction))
 	part, _, _ := strings.Cut(kind, ".")
 	switch part {
 	case "customer":
-		k.text("disconnectType", lower(b.DisconnectType))
+		k.Text("disconnectType", lower(b.DisconnectType))
 		for _, id := range append([]lenient.Text{b.ExternalContactID}, b.ConversationExternalContactIDs...) {
 			if id != "" {
-				k.text("externalContactId", lenient.Text(k.o.Person(string(id))))
+				k.Text("externalContactId", lenient.Text(k.Person(string(id))))
 				break
 			}
 		}
@@ -154,27 +163,27 @@ func (k *kept) keep(kind string, b *body) {
 		if lower(b.Direction) == "outbound" {
 			who = cmp.Or(b.DNIS, b.AddressTo)
 		}
-		k.text("address", lenient.Text(k.o.Person(lenient.Address(string(who)))))
-		k.number("interactingDurationMs", b.InteractingDurationMs)
+		k.Text("address", lenient.Text(k.Person(lenient.Address(string(who)))))
+		k.Number("interactingDurationMs", b.InteractingDurationMs)
 	case "acd":
-		k.text("queueId", b.QueueID)
-		k.text("divisionId", b.DivisionID)
-		k.text("acdOutcome", lenient.Text(strings.ToUpper(string(b.AcdOutcome))))
-		k.text("answeredUserId", b.AnsweredUserID)
-		k.number("connectedDurationMs", b.ConnectedDurationMs)
+		k.Text("queueId", b.QueueID)
+		k.Text("divisionId", b.DivisionID)
+		k.Text("acdOutcome", lenient.Text(strings.ToUpper(string(b.AcdOutcome))))
+		k.Text("answeredUserId", b.AnsweredUserID)
+		k.Number("connectedDurationMs", b.ConnectedDurationMs)
 	case "user":
-		k.text("queueId", b.QueueID)
-		k.text("userId", b.UserID)
-		k.text("disconnectType", lower(b.DisconnectType))
-		k.number("interactingDurationMs", b.InteractingDurationMs)
-		k.number("heldDurationMs", b.HeldDurationMs)
-		k.number("alertingDurationMs", b.AlertingDurationMs)
+		k.Text("queueId", b.QueueID)
+		k.Text("userId", b.UserID)
+		k.Text("disconnectType", lower(b.DisconnectType))
+		k.Number("interactingDurationMs", b.InteractingDurationMs)
+		k.Number("heldDurationMs", b.HeldDurationMs)
+		k.Number("alertingDurationMs", b.AlertingDurationMs)
 	case "acw":
-		k.text("wrapupCode", b.WrapupCode)
-		k.number("wrapupDurationMs", b.WrapupDurationMs)
+		k.Text("wrapupCode", b.WrapupCode)
+		k.Number("wrapupDurationMs", b.WrapupDurationMs)
 	case "flow":
-		k.text("flowType", lower(b.FlowType))
-		k.number("connectedDurationMs", b.ConnectedDurationMs)
+		k.Text("flowType", lower(b.FlowType))
+		k.Number("connectedDurationMs", b.ConnectedDurationMs)
 	}
 }
 

@@ -97,3 +97,21 @@ func Address(s string) string {
 	}
 	return s
 }
+
+// Misshapen returns the field of a JSON text that has another shape than it should have, as decoding it told; empty where
+// it is the text that is broken.
+func Misshapen(err error) string {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return wrong.Field
+	}
+	return ""
+}
+
+// mostPoints of a scale: a greater number is the number of something, which may be a customer's.
+const mostPoints = 1000
+
+// Points reports whether an answer is a number that can be a point of a scale.
+func Points[S ~string](s S) bool {
+	v, err := strconv.ParseFloat(string(s), 64)
+	return err == nil && math.Abs(v) <= mostPoints
+}

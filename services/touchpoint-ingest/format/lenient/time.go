@@ -2,6 +2,7 @@ package lenient
 
 import (
 	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -55,4 +56,19 @@ func instant(s string, zone *time.Location) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// Epoch reads seconds, milliseconds or microseconds since 1970; zero where it is none, or before 2000. Fractions are cut off.
+func Epoch(s string) time.Time {
+	s, _, _ = strings.Cut(s, ".")
+	n, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case err != nil || n < 946684800 || n > 1e17:
+		return time.Time{}
+	case n >= 1e14:
+		return time.UnixMicro(n).UTC()
+	case n >= 1e11:
+		return time.UnixMilli(n).UTC()
+	}
+	return time.Unix(n, 0).UTC()
 }

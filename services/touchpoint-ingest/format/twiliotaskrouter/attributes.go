@@ -7,6 +7,7 @@ import (
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/twilio"
 )
 
 // attributes keeps of a task's attributes, JSON that an application writes, those that TwiML and Flex write under fixed names:
@@ -53,9 +54,6 @@ func attributes(all string, keep func(name, value string), o format.Options) {
 	}
 }
 
-// hidden are the numbers that stand for callers who hide theirs.
-const hidden = " 266696687 7378742833 2562533 8656696 86282452253 464 "
-
 // person hashes a telephone number or e-mail address. A name or a made-up identity is not unique to one person and is left
 // out; who hides the number is nobody.
 func person(text string, o format.Options) string {
@@ -66,11 +64,7 @@ func person(text string, o format.Options) string {
 	if strings.Contains(text, "@") && !strings.Contains(text, " ") {
 		return o.Person(text)
 	}
-	bare := strings.TrimLeft(text, "+0")
-	if strings.Trim(bare, "0123456789-(). ") != "" || len(bare) < 3 || strings.Contains(hidden, " "+bare+" ") {
-		return ""
-	}
-	return o.Person(text)
+	return twilio.Number(text, o)
 }
 
 // Reasons of cancellation, as far as they tell how the customer left.

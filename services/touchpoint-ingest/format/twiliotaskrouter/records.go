@@ -2,12 +2,12 @@ package twiliotaskrouter
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
 )
 
 // task is what is known of one task. Times are zero where unknown.
@@ -176,20 +176,8 @@ func (t *task) ringing() {
 		}
 		rings = append(rings, [2]time.Time{from, to})
 	}
-	slices.SortFunc(rings, func(a, b [2]time.Time) int { return cmp.Or(a[0].Compare(b[0]), a[1].Compare(b[1])) })
-	var sum time.Duration
-	var until time.Time
-	for _, ring := range rings {
-		from := ring[0]
-		if from.Before(until) {
-			from = until
-		}
-		if ring[1].After(from) {
-			sum, until = sum+ring[1].Sub(from), ring[1]
-		}
-	}
 	if len(rings) > 0 {
-		t.record.Times(format.Ring, sum)
+		t.record.Times(format.Ring, lenient.Together(rings))
 	}
 }
 

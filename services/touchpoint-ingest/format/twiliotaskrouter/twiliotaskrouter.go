@@ -28,14 +28,14 @@ import (
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
-	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/twiliosignature"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/twilio"
 )
 
 // Format reads TaskRouter's events.
 func Format() *format.Format {
 	return &format.Format{
 		Name: "twilio-taskrouter", Title: "Twilio TaskRouter events", Stateful: true,
-		Parse: parse, Records: records, Unended: unended, Verify: twiliosignature.Verify,
+		Parse: parse, Records: records, Unended: unended, Verify: twilio.Verify,
 	}
 }
 
@@ -102,7 +102,7 @@ func stream(p *format.Parsed, body []byte, o format.Options) {
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
 			if !errors.Is(err, io.EOF) {
-				p.Problem(n, "", "The event is no JSON: "+clip(err.Error())+".", "Send the events as Event Streams sends them.")
+				p.Problem(n, "", "The event is no JSON: "+lenient.Clip(err.Error(), 60)+".", "Send the events as Event Streams sends them.")
 			}
 			return
 		}
@@ -168,7 +168,7 @@ func take(p *format.Parsed, line int, f fields, o format.Options) {
 		p.Problem(line, "EventType", "The event has no type.", "Send the events as TaskRouter posts them.")
 		return
 	case !used(name):
-		p.Ignore(clip(name))
+		p.Ignore(lenient.Clip(name, 60))
 		return
 	case task == "" && strings.EqualFold(f["resourcetype"], "task"):
 		task = f["resourcesid"]
@@ -196,14 +196,14 @@ func take(p *format.Parsed, line int, f fields, o format.Options) {
 	if s := f["taskdatecreated"]; !moment(s).IsZero() {
 		keep("TaskDateCreated", strconv.FormatInt(moment(s).UnixMilli(), 10))
 	} else if s != "" {
-		p.Problem(line, "TaskDateCreated", fmt.Sprintf("%q is no time since 2000.", clip(s)), "Find out what wrote it; the event is taken without it.")
+		p.Problem(line, "TaskDateCreated", fmt.Sprintf("%q is no time since 2000.", lenient.Clip(s, 60)), "Find out what wrote it; the event is taken without it.")
 	}
 	stamp := cmp.Or(f["timestampms"], f["timestamp"])
 	if e.At = moment(stamp); e.At.IsZero() {
 		e.At = moment(f["timestamp"])
 	}
 	if e.At.IsZero() {
-		p.Problem(line, "Timestamp", fmt.Sprintf("%q is no time since 2000.", clip(stamp)), "Send the events as TaskRouter posts them: what happened when is all that they tell.")
+		p.Problem(line, "Timestamp", fmt.Sprintf("%q is no time since 2000.", lenient.Clip(stamp, 60)), "Send the events as TaskRouter posts them: what happened when is all that they tell.")
 		return
 	}
 	e.ID = lenient.ShortID(cmp.Or(f["sid"], f["resourcesid"]+":"+name+":"+strconv.FormatInt(e.At.UnixMilli(), 10)), 120, "hash-")
@@ -227,13 +227,4 @@ func moment(s string) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-func clip(s string) string {
-	for i := range s {
-		if i > 60 {
-			return s[:i] + "…"
-		}
-	}
-	return s
 }

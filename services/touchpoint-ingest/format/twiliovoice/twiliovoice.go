@@ -26,14 +26,14 @@ import (
 
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/lenient"
-	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/twiliosignature"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format/twilio"
 )
 
 // Format reads voice status callbacks.
 func Format() *format.Format {
 	return &format.Format{
 		Name: "twilio-voice-status", Title: "Twilio voice status callbacks", Stateful: true,
-		Parse: parse, Records: records, Unended: unended, Verify: twiliosignature.Verify,
+		Parse: parse, Records: records, Unended: unended, Verify: twilio.Verify,
 	}
 }
 
@@ -98,13 +98,13 @@ func take(p *format.Parsed, line int, f map[string]string, d format.Delivery, o 
 	sid, status := f["callsid"], strings.ToLower(f["callstatus"])
 	switch {
 	case status == "":
-		p.Ignore(clip(cmp.Or(f["statuscallbackevent"], f["callbacksource"], "a request without CallStatus")))
+		p.Ignore(lenient.Clip(cmp.Or(f["statuscallbackevent"], f["callbacksource"], "a request without CallStatus"), 60))
 		return
 	case sid == "":
 		p.Problem(line, "CallSid", "The callback names no call.", "Send the callbacks as Twilio posts them.")
 		return
 	case !step(status) && !final(status):
-		p.Ignore(clip(status))
+		p.Ignore(lenient.Clip(status, 60))
 		return
 	}
 	e := format.Event{Call: lenient.ShortID(cmp.Or(f["parentcallsid"], sid), 64, "hash-"), Name: status, Fields: map[string]string{"CallSid": lenient.ShortID(sid, 64, "hash-")}}
@@ -120,13 +120,13 @@ func take(p *format.Parsed, line int, f map[string]string, d format.Delivery, o 
 		if n, err := strconv.ParseFloat(s, 64); err == nil && n > -1e9 && n < 1e9 {
 			keep(name, strconv.FormatInt(int64(n), 10))
 		} else if s != "" {
-			p.Problem(line, name, fmt.Sprintf("%q is no number.", clip(s)), "Find out what wrote it; the event is taken without it.")
+			p.Problem(line, name, fmt.Sprintf("%q is no number.", lenient.Clip(s, 60)), "Find out what wrote it; the event is taken without it.")
 		}
 	}
 	stamp := f["timestamp"]
 	if e.At = moment(stamp); e.At.IsZero() {
 		if stamp != "" {
-			p.Problem(line, "Timestamp", fmt.Sprintf("%q is no time since 2000.", clip(stamp)), "Twilio writes RFC 2822 (\"Mon, 02 Mar 2026 08:00:00 +0000\"); the time of receipt is taken for it, and nothing is measured from it.")
+			p.Problem(line, "Timestamp", fmt.Sprintf("%q is no time since 2000.", lenient.Clip(stamp, 60)), "Twilio writes RFC 2822 (\"Mon, 02 Mar 2026 08:00:00 +0000\"); the time of receipt is taken for it, and nothing is measured from it.")
 		}
 		if d.Origin != "" {
 			p.Problem(line, "Timestamp", "The event has no time, and that of a file's reading is not its own.", "Keep the Timestamp of callbacks in the file.")
@@ -166,9 +166,6 @@ func parties(f map[string]string, keep func(name, value string), o format.Option
 	}
 }
 
-// hidden are the numbers that stand for callers who hide theirs.
-const hidden = " 266696687 7378742833 2562533 8656696 86282452253 464 "
-
 // person hashes a telephone number or SIP address; who hides it is nobody.
 func person(address string, o format.Options) string {
 	kind, number, ok := strings.Cut(strings.TrimSpace(address), ":")
@@ -181,12 +178,7 @@ func person(address string, o format.Options) string {
 	if !ok {
 		number = kind
 	}
-	number = strings.TrimSpace(number)
-	bare := strings.TrimLeft(number, "+0")
-	if strings.Trim(bare, "0123456789-(). ") != "" || len(bare) < 3 || strings.Contains(hidden, " "+bare+" ") {
-		return ""
-	}
-	return o.Person(number)
+	return twilio.Number(strings.TrimSpace(number), o)
 }
 
 // moment reads a time that carries its zone; zero where it is none, or before 2000. Weekdays are not believed.
@@ -215,13 +207,4 @@ func moment(s string) time.Time {
 		}
 	}
 	return time.Time{}
-}
-
-func clip(s string) string {
-	for i := range s {
-		if i > 60 {
-			return s[:i] + "…"
-		}
-	}
-	return s
 }

@@ -7,8 +7,8 @@
 // the answer before it, or on the first one where none is before it.
 //
 // Hidden fields say whom and what the response is about, where the form's link carries them: customer_id (else customer,
-// user_id, email, phone) the customer, interaction_id (else interaction) the interaction asked about, by its id within the
-// source. Without a hidden field the customer is the first e-mail address or telephone number that was asked for. All of
+// user_id, email, phone) the customer, interaction_id (else interaction, or the field that the feed names in about_field) the
+// interaction asked about, by its id within the feed's about_source. Without a hidden field the customer is the first e-mail address or telephone number that was asked for. All of
 // these become a keyed hash, but the interaction's id.
 //
 // The version is submitted_at in microseconds; a response never changes. An answer's id is that of response and field, so
@@ -22,7 +22,6 @@ package typeform
 
 import (
 	"cmp"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -120,8 +119,11 @@ func (b *body) read(p *format.Parsed, at time.Time, o format.Options, problem fu
 	}
 	customer := o.Person(string(cmp.Or(hidden["customer_id"], hidden["customer"], hidden["user_id"], lower(hidden["email"]), hidden["phone"])))
 	interaction := string(cmp.Or(hidden["interaction_id"], hidden["interaction"]))
+	if o.About != "" {
+		interaction = string(hidden[strings.ToLower(o.About)])
+	}
 	if interaction != lenient.ID(interaction) && interaction != "" {
-		problem("hidden.interaction_id", "It is no id of an interaction; the answers are taken without it.", "Put the interaction's id into the form's link as it was published.")
+		problem("hidden."+cmp.Or(o.About, "interaction_id"), "It is no id of an interaction; the answers are taken without it.", "Put the interaction's id into the form's link as it was published.")
 		interaction = ""
 	}
 	var events []format.Event
@@ -171,15 +173,11 @@ func joined(text string, more lenient.Text) string {
 	return lenient.Comment(text + "\n" + string(more))
 }
 
-// mostPoints of a scale: a greater number is the number of something, which may be a customer's.
-const mostPoints = 1000
-
 // value returns what an answer measures.
 func (a *answer) value() (string, bool) {
 	switch {
 	case a.Number != "":
-		v, err := strconv.ParseFloat(string(a.Number), 64)
-		return string(a.Number), err == nil && math.Abs(v) <= mostPoints
+		return string(a.Number), lenient.Points(a.Number)
 	case a.Boolean == "true":
 		return "1", true
 	case a.Boolean == "false":
@@ -204,7 +202,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 		r := format.Record{
 			ID: lenient.ID(call + ":" + f["field"]), Version: uint64(max(0, e.At.UnixMicro())), Queue: f["form"], Channel: "web", OccurredAt: e.At, Contact: call, Customer: f["customer"],
 			Attributes: map[string]string{"form": f["form"]},
-			Answer:     &format.Answer{Question: f["question"], Value: v, Interaction: f["interaction"], Text: e.Text},
+			Answer:     &format.Answer{Question: f["question"], Value: v, Interaction: f["interaction"], Carried: f["interaction"] != "", Text: e.Text},
 		}
 		if i, ok := at[f["field"]]; ok {
 			all[i] = r // sorted by time, which is the version

@@ -63,3 +63,16 @@ func TestVerify(t *testing.T) {
 		t.Error("a delivery without a signature is accepted")
 	}
 }
+
+// TestAbout: the feed says in which hidden field the form's link carries the interaction's id.
+func TestAbout(t *testing.T) {
+	const body = `{"form_response":{"form_id":"f","token":"t","submitted_at":"2026-03-02T08:00:00Z","hidden":{"call":"1772.1/1","interaction_id":"other"},"answers":[{"type":"number","number":9,"field":{"id":"q"}}]}}`
+	for field, want := range map[string]string{"": "other", "call": "1772.1/1", "Call": "1772.1/1", "none": ""} {
+		f, o := Format(), formattest.Options(t)
+		o.About = field
+		got := f.Assemble(f.Parse(format.Delivery{Body: []byte(body)}, o).Events, o)
+		if len(got) != 1 || got[0].Answer.Interaction != want || got[0].Answer.Carried != (want != "") {
+			t.Errorf("%q: %+v", field, got)
+		}
+	}
+}

@@ -22,14 +22,7 @@ func records(call string, events []format.Event, _ format.Options) []format.Reco
 	if f["rel"] == "inbound" || f["rel"] == "outbound" {
 		r.Direction = f["rel"]
 	}
-	for _, name := range []string{"brand_id", "form_id", "priority", "type", "status"} {
-		if v := f[name]; v != "" {
-			if r.Attributes == nil {
-				r.Attributes = map[string]string{}
-			}
-			r.Attributes[name] = v
-		}
-	}
+	r.Attributes = lenient.Attributes(f, "brand_id", "form_id", "priority", "type", "status")
 	if e.Name == "rating" {
 		v, err := strconv.ParseFloat(f["value"], 64)
 		if err != nil {

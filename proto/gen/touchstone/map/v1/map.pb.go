@@ -696,7 +696,9 @@ const (
 	QuestionKind_QUESTION_KIND_RATING QuestionKind = 5
 	// Yes (1) or no (0).
 	QuestionKind_QUESTION_KIND_YES_NO QuestionKind = 6
-	// How likely an employee is to recommend the organisation as a place to work, exactly 0 to 10.
+	// How likely an employee is to recommend the organisation as a place to work, exactly 0 to 10. Answers are shown for whole
+	// days, in steps of the minimum or more, and divided one way: by place when asked at several touchpoints, else by the first
+	// of team, channel and attributes that is kept as a breakdown.
 	QuestionKind_QUESTION_KIND_ENPS QuestionKind = 7
 	// What the customer expected, on the scale of the question it is about.
 	QuestionKind_QUESTION_KIND_EXPECTATION QuestionKind = 8
@@ -2805,7 +2807,14 @@ type Feed struct {
 	// The source's own questions and the questions of the map.
 	Questions []*Renamed `protobuf:"bytes,8,rep,name=questions,proto3" json:"questions,omitempty"`
 	// Attributes of the format that the map declares under another id.
-	Attributes    []*Renamed `protobuf:"bytes,9,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	Attributes []*Renamed `protobuf:"bytes,9,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	// Field in which a survey tool carries the id of the interaction that it asks about, in the source's own words: a hidden
+	// field of a form or survey. Empty means interaction_id, else interaction. What it holds is kept as an id: name no field that
+	// holds a person's number or address.
+	AboutField string `protobuf:"bytes,10,opt,name=about_field,json=aboutField,proto3" json:"about_field,omitempty"`
+	// Source of the interaction that this field names; empty means the feed's own. What is about a record of the source itself,
+	// as the rating of a ticket is, stays about that.
+	AboutSource   string `protobuf:"bytes,11,opt,name=about_source,json=aboutSource,proto3" json:"about_source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2901,6 +2910,20 @@ func (x *Feed) GetAttributes() []*Renamed {
 		return x.Attributes
 	}
 	return nil
+}
+
+func (x *Feed) GetAboutField() string {
+	if x != nil {
+		return x.AboutField
+	}
+	return ""
+}
+
+func (x *Feed) GetAboutSource() string {
+	if x != nil {
+		return x.AboutSource
+	}
+	return ""
 }
 
 // FeedRule says at which touchpoint some records count.
@@ -5894,7 +5917,7 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x06_limit\"V\n" +
 	"\bMinimums\x12\"\n" +
 	"\aanswers\x18\x01 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\aanswers\x12&\n" +
-	"\temployees\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\temployees\"\x88\x04\n" +
+	"\temployees\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\temployees\"\xf8\x04\n" +
 	"\x04Feed\x126\n" +
 	"\x06source\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x06source\x12!\n" +
 	"\x06format\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06format\x12\x1b\n" +
@@ -5906,7 +5929,11 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\tquestions\x18\b \x03(\v2\x1a.touchstone.map.v1.RenamedB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\tquestions\x12D\n" +
 	"\n" +
 	"attributes\x18\t \x03(\v2\x1a.touchstone.map.v1.RenamedB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
-	"attributes\"\xd9\x01\n" +
+	"attributes\x12(\n" +
+	"\vabout_field\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"aboutField\x12D\n" +
+	"\fabout_source\x18\v \x01(\tB!\xbaH\x1er\x1c2\x1a^([a-z][a-z0-9_-]{0,63})?$R\vaboutSource\"\xd9\x01\n" +
 	"\bFeedRule\x12\x1e\n" +
 	"\x05queue\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05queue\x12D\n" +
 	"\tdirection\x18\x02 \x01(\x0e2\x1c.touchstone.map.v1.DirectionB\b\xbaH\x05\x82\x01\x02\x10\x01R\tdirection\x12'\n" +

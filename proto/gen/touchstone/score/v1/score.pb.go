@@ -2491,7 +2491,9 @@ type Cell struct {
 	// Sum of squares in the measure's resolution squared, as a decimal integer (128 bits).
 	SumSquares string `protobuf:"bytes,7,opt,name=sum_squares,json=sumSquares,proto3" json:"sum_squares,omitempty"`
 	// Team whose part it is, where the scope is a team; empty elsewhere.
-	Team          string `protobuf:"bytes,8,opt,name=team,proto3" json:"team,omitempty"`
+	Team string `protobuf:"bytes,8,opt,name=team,proto3" json:"team,omitempty"`
+	// Score of which it is a part, where the score explained is made of others; of several with the same cells the first.
+	Score         string `protobuf:"bytes,9,opt,name=score,proto3" json:"score,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2578,6 +2580,13 @@ func (x *Cell) GetSumSquares() string {
 func (x *Cell) GetTeam() string {
 	if x != nil {
 		return x.Team
+	}
+	return ""
+}
+
+func (x *Cell) GetScore() string {
+	if x != nil {
+		return x.Score
 	}
 	return ""
 }
@@ -3260,7 +3269,7 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"more_cells\x18\x06 \x01(\x03R\tmoreCells\"4\n" +
 	"\bQuantity\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xd9\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xef\x01\n" +
 	"\x04Cell\x12\x1e\n" +
 	"\n" +
 	"touchpoint\x18\x01 \x01(\tR\n" +
@@ -3272,7 +3281,8 @@ const file_touchstone_score_v1_score_proto_rawDesc = "" +
 	"\x03sum\x18\x06 \x01(\tR\x03sum\x12\x1f\n" +
 	"\vsum_squares\x18\a \x01(\tR\n" +
 	"sumSquares\x12\x12\n" +
-	"\x04team\x18\b \x01(\tR\x04team\"\x86\x02\n" +
+	"\x04team\x18\b \x01(\tR\x04team\x12\x14\n" +
+	"\x05score\x18\t \x01(\tR\x05score\"\x86\x02\n" +
 	"\x10ListFactsRequest\x12+\n" +
 	"\forganisation\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\forganisation\x12/\n" +
 	"\x03ref\x18\x02 \x01(\v2\x1d.touchstone.score.v1.ScoreRefR\x03ref\x12$\n" +

@@ -12,7 +12,7 @@ type interactionOf struct {
 	id                                 *text
 	occurredAt                         *moment
 	touchpoint, channel, team, outcome *text
-	contactID, customerID, note        *text
+	contactID, customerID, note, agent *text
 	metrics                            []metricOf
 	attributes                         []attributeOf
 	name, email, phone, language       *text
@@ -25,11 +25,11 @@ type attributeOf struct {
 
 func (p *parser) interaction(n *yaml.Node, path string) builder {
 	f := p.fields(n, path, "id", "occurred_at", "touchpoint", "channel", "team", "outcome", "contact_id", "customer_id",
-		"metrics", "attributes", "contact", "note")
+		"metrics", "attributes", "contact", "note", "agent")
 	i := &interactionOf{
 		id: p.need(f, n, path, "id"), touchpoint: p.need(f, n, path, "touchpoint"),
 		channel: p.may(f, path, "channel"), team: p.may(f, path, "team"), outcome: p.may(f, path, "outcome"),
-		contactID: p.may(f, path, "contact_id"), customerID: p.may(f, path, "customer_id"), note: p.may(f, path, "note"),
+		contactID: p.may(f, path, "contact_id"), customerID: p.may(f, path, "customer_id"), note: p.may(f, path, "note"), agent: p.may(f, path, "agent"),
 	}
 	if f["occurred_at"] == nil {
 		p.fail(n, join(path, "occurred_at"), "is missing", "say when the customer arrived: {format: …, value: …}")
@@ -69,6 +69,7 @@ func (i *interactionOf) build(r *rowReader) *factv1.Fact {
 		ContactId:  r.optional("interaction.contact_id", i.contactID),
 		CustomerId: r.optional("interaction.customer_id", i.customerID),
 		Note:       r.optional("interaction.note", i.note),
+		Agent:      r.optional("interaction.agent", i.agent),
 	}
 	for k := range i.metrics {
 		if v := i.metrics[k].build(r); v != nil {

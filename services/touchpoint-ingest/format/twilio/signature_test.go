@@ -1,4 +1,4 @@
-package twiliosignature
+package twilio
 
 import (
 	"encoding/json"

@@ -1,5 +1,5 @@
-// Package twiliosignature checks X-Twilio-Signature. It is no format: both of Twilio's formats are signed alike.
-package twiliosignature
+// Package twilio is what both of Twilio's formats have in common: how requests are signed, and whose a number is. It is no format.
+package twilio
 
 import (
 	"crypto/hmac"
@@ -24,7 +24,7 @@ import (
 // fields by name with their distinct values. Of another body the URL holds the SHA-256. Nothing in it is a time, so a
 // repetition cannot be told from a retry; it changes nothing.
 func Verify(d format.Delivery, secret string, _ time.Time) error {
-	given := http.Header(d.Header).Get("X-Twilio-Signature")
+	given := d.Get("X-Twilio-Signature")
 	switch {
 	case given == "":
 		return errors.New("the header X-Twilio-Signature is missing")
@@ -47,7 +47,7 @@ func Verify(d format.Delivery, secret string, _ time.Time) error {
 
 // signed returns what is signed after the URL.
 func signed(d format.Delivery) (string, error) {
-	kind := strings.ToLower(http.Header(d.Header).Get("Content-Type"))
+	kind := strings.ToLower(d.Get("Content-Type"))
 	form := strings.HasPrefix(kind, "application/x-www-form-urlencoded")
 	if want := d.URL.Query().Get("bodySHA256"); want != "" && !form {
 		sum := sha256.Sum256(d.Body)
