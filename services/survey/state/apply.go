@@ -179,7 +179,13 @@ func (s *State) delivery(id ID, i *Invitation, at int64, e *surveyv1.Delivery) e
 // saved keeps answers. A step that was saved already, and whatever comes after the end, changes nothing: of a thousand who send
 // the end at once, the first in the log has sent it.
 func (s *State) saved(id ID, i *Invitation, at int64, e *surveyv1.Saved) error {
-	if i.Gate != surveyv1.Gate_GATE_UNSPECIFIED || i.Completed > 0 || e.GetStep() <= i.Step || at >= i.OpenUntil {
+	if i.Gate != surveyv1.Gate_GATE_UNSPECIFIED || e.GetStep() <= i.Step || at >= i.OpenUntil {
+		return nil
+	}
+	if i.Completed > 0 {
+		if len(e.GetAnswers()) == 0 && !e.GetFinal() { // the last page asks what one may do with the answers
+			i.Step, i.MayQuote, i.MayContact = e.GetStep(), e.GetMayQuote(), e.GetMayContact()
+		}
 		return nil
 	}
 	before := *i

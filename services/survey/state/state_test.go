@@ -175,7 +175,10 @@ func TestLifeOfAnInvitation(t *testing.T) {
 	l.flush()
 	l.apply(0, saved(at+4000, 1, &surveyv1.Saved{Step: 2, Answers: answer("ease", 6), LastSeen: "ease", Final: true}))
 	l.apply(0, saved(at+4000, 1, &surveyv1.Saved{Step: 3, Answers: answer("nps", 10), Final: true})) // after the end
-	i = l.invitation(1)
+	l.apply(0, saved(at+4500, 1, &surveyv1.Saved{Step: 4, MayQuote: true}))
+	if i = l.invitation(1); !i.MayQuote || i.LastSeen != "ease" {
+		t.Errorf("what one may do is not kept: %+v", i)
+	}
 	if i.State(at+5000) != surveyv1.InvitationState_INVITATION_STATE_COMPLETED || len(i.Answers) != 2 || i.Answers[0].GetValues()[0] != 3 {
 		t.Errorf("%+v", i)
 	}

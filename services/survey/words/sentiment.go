@@ -3,7 +3,6 @@ package words
 import (
 	"math"
 	"strings"
-	"sync"
 
 	"github.com/jonreiter/govader"
 )
@@ -26,7 +25,13 @@ var phrases = map[string]float64{
 	"sorted out": 1.7, "in no time": 1.8, "right away": 1.6, "straight away": 1.6, "at once": 1.2, "above and beyond": 2.8,
 }
 
-var analyser = sync.OnceValue(func() *govader.SentimentIntensityAnalyzer {
+// Sentiments tells how texts sound. It is safe for concurrent use.
+type Sentiments struct {
+	vader *govader.SentimentIntensityAnalyzer
+}
+
+// NewSentiments reads the lexicon, which takes some milliseconds.
+func NewSentiments() *Sentiments {
 	a := govader.NewSentimentIntensityAnalyzer()
 	for w, v := range service {
 		a.Lexicon[w] = v
@@ -34,14 +39,14 @@ var analyser = sync.OnceValue(func() *govader.SentimentIntensityAnalyzer {
 	for p, v := range phrases {
 		a.Lexicon[joined(p)] = v
 	}
-	return a
-})
+	return &Sentiments{a}
+}
 
 func joined(phrase string) string { return strings.ReplaceAll(phrase, " ", "_") }
 
-// Sentiment tells how a text sounds, in thousandths from −1,000 (worst) to 1,000, by VADER (Hutto and Gilbert 2014) with the words
+// Of tells how a text sounds, in thousandths from −1,000 (worst) to 1,000, by VADER (Hutto and Gilbert 2014) with the words
 // of service. ok is false for languages other than English, whose words it does not know, and for texts without a word.
-func Sentiment(text, language string) (thousandths int, ok bool) {
+func (s *Sentiments) Of(text, language string) (thousandths int, ok bool) {
 	if base(language) != "en" || !strings.ContainsFunc(text, isWord) {
 		return 0, false
 	}
@@ -57,7 +62,7 @@ func Sentiment(text, language string) (thousandths int, ok bool) {
 			lower = lower[:at] + joined(p) + lower[at+len(p):]
 		}
 	}
-	return int(math.Round(analyser().PolarityScores(text).Compound * 1000)), true
+	return int(math.Round(s.vader.PolarityScores(text).Compound * 1000)), true
 }
 
 // base returns the language of a tag without its region ("pt-BR" → "pt").

@@ -53,6 +53,7 @@ func FuzzRedact(f *testing.F) {
 }
 
 func TestSentiment(t *testing.T) {
+	sentiments := words.NewSentiments()
 	// In order, from the worst to the best, as a reader would put them.
 	ordered := []string{
 		"Third time I call, still not resolved. Terrible, I gave up!",
@@ -64,20 +65,20 @@ func TestSentiment(t *testing.T) {
 	}
 	last := -1001
 	for _, s := range ordered {
-		v, ok := words.Sentiment(s, "en-GB")
+		v, ok := sentiments.Of(s, "en-GB")
 		if !ok || v < last || v < -1000 || v > 1000 {
 			t.Errorf("%q: %d after %d (%v)", s, v, last, ok)
 		}
 		last = v
 	}
-	if v, _ := words.Sentiment(ordered[0], "en"); v > -500 {
+	if v, _ := sentiments.Of(ordered[0], "en"); v > -500 {
 		t.Errorf("the worst is %d", v)
 	}
-	if v, _ := words.Sentiment(ordered[5], "en"); v < 500 {
+	if v, _ := sentiments.Of(ordered[5], "en"); v < 500 {
 		t.Errorf("the best is %d", v)
 	}
 	for text, language := range map[string]string{"Sehr gut": "de", "": "en", "!!! 🙂": "ja", " … ": "en"} {
-		if v, ok := words.Sentiment(text, language); ok || v != 0 {
+		if v, ok := sentiments.Of(text, language); ok || v != 0 {
 			t.Errorf("%q in %s: %d", text, language, v)
 		}
 	}
@@ -85,6 +86,7 @@ func TestSentiment(t *testing.T) {
 
 // The scores that VADER's authors publish for their examples, with the words of service not among them.
 func TestSentimentIsVADER(t *testing.T) {
+	sentiments := words.NewSentiments()
 	for text, want := range map[string]int{
 		"VADER is smart, handsome, and funny.":        832,
 		"VADER is VERY SMART, handsome, and FUNNY!!!": 934,
@@ -94,7 +96,7 @@ func TestSentimentIsVADER(t *testing.T) {
 		"The plot was good, but the characters are uncompelling and the dialog is not great.": -704,
 		"Today SUX!": -546,
 	} {
-		if v, _ := words.Sentiment(text, "en"); v < want-1 || v > want+1 {
+		if v, _ := sentiments.Of(text, "en"); v < want-1 || v > want+1 {
 			t.Errorf("%q: %d, want %d", text, v, want)
 		}
 	}
