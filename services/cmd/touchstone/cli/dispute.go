@@ -79,6 +79,9 @@ and the scores that it would be in say so with both values.`,
 		if reason == "" {
 			return failed("say why with --reason, without naming the customer")
 		}
+		if len(args[0]) != 32 || strings.Trim(args[0], "0123456789abcdef") != "" {
+			return failed("a dispute is named by the 32 digits that touchstone disputes lists, not %q", args[0])
+		}
 		r, err := s.disputes().RuleDispute(ctx, &scorev1.RuleDisputeRequest{Organisation: org, Id: args[0], Ruling: ruling, Reason: reason})
 		if err != nil {
 			return err
