@@ -143,7 +143,7 @@ func TestAgents(t *testing.T) {
 	}
 
 	r := command(t, i, "audit", "-o", "acme", "--kind", "agent-read", "--format", "csv")
-	if lines := strings.Split(strings.TrimSpace(r.Out), "\n"); r.Code != 0 || !strings.Contains(r.Out, "scores of 2 agents of team north were read: wait.mean, 28 days.") || !strings.Contains(lines[len(lines)-1], "an agent's own scores were read") {
+	if lines := strings.Split(strings.TrimSpace(r.Out), "\n"); r.Code != 0 || !strings.Contains(r.Out, "scores of 2 agents of team north were read: wait.mean, 28 days") || !strings.Contains(lines[len(lines)-1], "an agent's own scores were read") {
 		t.Errorf("the audit is\n%s%s", r.Out, r.Err)
 	}
 	facts, err := c.Scores.ListFacts(t.Context(), &scorev1.ListFactsRequest{Organisation: "acme", PageSize: 1000})

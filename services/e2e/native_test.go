@@ -93,7 +93,7 @@ func (c *nativeCase) expected(t *testing.T, m *expmap.Map) (facts int) {
 	if !ok {
 		t.Fatal("no feed for", c.source)
 	}
-	o := format.Options{Zone: fd.Zone(), Person: func(s string) string { return s }}
+	o := format.Options{Zone: fd.Zone(), Person: func(s string) string { return s }, Agent: func(_, name string) string { return name }}
 	var events []format.Event
 	for _, d := range c.deliveries {
 		x := format.Delivery{Body: d.GetBody(), ReceivedAt: time.Now()}

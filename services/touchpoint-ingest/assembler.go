@@ -147,8 +147,10 @@ func (a *assembler) Apply(m fold.Message) error {
 				a.open[org+"\x00"+source]++
 			}
 		}
-		if c.events[e.GetId()] == nil { // a repetition may be dated by its receipt
+		if old := c.events[e.GetId()]; old == nil {
 			c.events[e.GetId()] = e
+		} else { // a repetition may be dated by its receipt
+			renew(old, e)
 		}
 		c.touched = a.now
 		if f.Stateful {
@@ -173,6 +175,16 @@ func (a *assembler) Apply(m fold.Message) error {
 		return a.bus.Park(a.ctx, bus.StreamNative, m.Subject, m.Sequence, m.Data, strings.Join(doubts, "; "))
 	}
 	return nil
+}
+
+// renew takes over what a repetition says of agents: it was read by the map of now, so that what is sent again after a change
+// of the map falls to its team.
+func renew(old, repeated *ingestv1.NativeEvent) {
+	for name, v := range repeated.GetFields() {
+		if _, ok := format.ParseAgent(v); ok && old.GetFields() != nil {
+			old.Fields[name] = v
+		}
+	}
 }
 
 // records returns what a call amounts to, by Records or Unended.

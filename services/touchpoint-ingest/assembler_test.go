@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
@@ -48,6 +49,15 @@ func newLog(t *testing.T, maps *expmap.Registry, b *bus.Bus, store fold.Store) *
 // hears applies lines that came at a moment of the log, none for a tick, and returns the facts that came of them.
 func (l *aLog) hears(after time.Duration, lines ...string) (facts []string) {
 	l.t.Helper()
+	for _, f := range l.records(after, lines...) {
+		facts = append(facts, fmt.Sprintf("%s v%d %s", f.GetId(), f.GetVersion(), f.GetInteraction().GetOutcome()))
+	}
+	return facts
+}
+
+// records is hears with the facts as they are.
+func (l *aLog) records(after time.Duration, lines ...string) (facts []*factv1.Fact) {
+	l.t.Helper()
 	l.seq++
 	b := &ingestv1.NativeEvents{Format: "asterisk-queue-log", ReceivedAt: timestamppb.New(l.at.Add(after))}
 	f := l.a.n.format(b.GetFormat())
@@ -65,9 +75,7 @@ func (l *aLog) hears(after time.Duration, lines ...string) (facts []string) {
 		l.t.Fatal(err)
 	}
 	for _, all := range l.a.facts {
-		for _, f := range all {
-			facts = append(facts, fmt.Sprintf("%s v%d %s", f.GetId(), f.GetVersion(), f.GetInteraction().GetOutcome()))
-		}
+		facts = append(facts, all...)
 	}
 	clear(l.a.facts) // as if they were on disk
 	var w fold.Write

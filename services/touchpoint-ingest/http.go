@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
@@ -115,6 +116,7 @@ func unsupported() *cloudevent.Error {
 // readBody reads a body up to the limit, before and after decompression.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > cloudevent.MaxBytes {
+		drain(w, r)
 		return nil, cloudevent.TooManyBytes()
 	}
 	body := io.Reader(http.MaxBytesReader(w, r.Body, cloudevent.MaxBytes))
@@ -139,6 +141,14 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, cloudevent.TooManyBytes()
 	}
 	return buf.Bytes(), nil
+}
+
+// drain reads on for a moment, so that whoever sends a body somewhat too large comes to read the answer: a connection that is closed
+// on somebody who still writes looks like one that broke.
+func drain(w http.ResponseWriter, r *http.Request) {
+	if http.NewResponseController(w).SetReadDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, 4*cloudevent.MaxBytes)
+	}
 }
 
 // unread says why a body could not be read.

@@ -58,15 +58,33 @@ func (n *natives) format(name string) *format.Format {
 }
 
 // options are those of a feed in an organisation: persons become keyed hashes, by the same key as the customers of facts.
+// Agents become their team, and the keyed hash of facts only where the map keeps scores of agents: else what is stored ties
+// together no two calls of an agent.
 func (n *natives) options(organisation string, fd *feed.Feed) format.Options {
-	return format.Options{Zone: fd.Zone(), About: fd.About(), Person: func(text string) string {
-		if text == "" {
-			return ""
-		}
+	hash := func(kind byte, text string) string {
 		var h [seal.Size]byte
-		n.hasher.Hash(&h, organisation, seal.Customer, []byte(text))
+		n.hasher.Hash(&h, organisation, kind, []byte(text))
 		return hex.EncodeToString(h[:])
-	}}
+	}
+	return format.Options{
+		Zone: fd.Zone(), About: fd.About(),
+		Person: func(text string) string {
+			if text == "" {
+				return ""
+			}
+			return hash(seal.Customer, text)
+		},
+		Agent: func(call, name string) string {
+			if name == "" {
+				return ""
+			}
+			a := format.Agent{Mark: hash(seal.InCall, call+"\x00"+name)[:16], Team: fd.TeamOf(name)}
+			if fd.KeepsAgents() {
+				a.Hash = hash(seal.Agent, name)
+			}
+			return a.String()
+		},
+	}
 }
 
 // feedOf says in whose name a delivery comes and by which feed it is read.

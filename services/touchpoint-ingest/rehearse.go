@@ -39,6 +39,7 @@ func (n *natives) RehearseNative(ctx context.Context, req *ingestv1.RehearseNati
 		return nil, fault.Field("format", fmt.Sprintf("the format %q is not read here", name), "touchstone formats lists what is read")
 	}
 	o := n.options(org, fd)
+	o.Agent = func(_, name string) string { return name } // nothing is stored, and who brought the names writes rules by them
 	parsed, err := parse(f, n.delivery(dl), o)
 	if err != nil {
 		return nil, err

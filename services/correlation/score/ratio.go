@@ -211,7 +211,11 @@ func (r Ratio) ofInteractions(s *cell.Sample) Result {
 			}
 		}
 		if lack := n - have; lack > 0 {
-			without = append(without, fmt.Sprintf("%d interactions without %s", lack, m.ID))
+			noun := "interactions"
+			if lack == 1 {
+				noun = "interaction"
+			}
+			without = append(without, fmt.Sprintf("%d %s without %s", lack, noun, m.ID))
 			most = max(most, lack)
 		}
 	}

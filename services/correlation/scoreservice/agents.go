@@ -59,7 +59,7 @@ func (a *Agents) GetAgentScores(ctx context.Context, req *scorev1.GetAgentScores
 	rows, team := a.r.agentScores(t, span, who, now)
 	line := &adminv1.AuditLine{
 		At: timestamppb.New(now), Organisation: d.m.Organisation, Kind: adminv1.AuditKind_AUDIT_KIND_AGENT_READ, Key: p.KeyID,
-		About: who.sentence(len(rows)) + ": " + t.sentence(span) + ".",
+		About: who.sentence(len(rows)) + ": " + t.sentence(span),
 	}
 	if err := a.audit(ctx, line); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (d declared) agentTarget(ref *scorev1.ScoreRef, now time.Time) (*Target, st
 		return nil, none, err
 	}
 	if !t.Definition.OfAgents() {
-		return nil, none, fault.Field("ref.score", fmt.Sprintf("%q is not shown of single agents: it has no standard error by which to weigh few cases.", t.Definition.ID),
+		return nil, none, fault.Field("ref.score", fmt.Sprintf("%q is not among the scores that are shown of single agents.", t.Definition.ID),
 			"Use the mean, the nps, the top2 or a share of a metric, question or outcome.")
 	}
 	span, err := t.Span(now)
@@ -209,6 +209,8 @@ func (w *whom) sentence(n int) string {
 	switch {
 	case w.own:
 		return "an agent's own scores were read"
+	case len(w.names) == 0:
+		return "scores of another agent were asked for by one who reads their own, and not shown"
 	case len(w.names) == 1:
 		return fmt.Sprintf("%s of team %s were read", manyAgents(n), w.names[0])
 	}

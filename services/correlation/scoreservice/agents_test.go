@@ -373,10 +373,10 @@ func TestReadsAreAudited(t *testing.T) {
 		req   *scorev1.GetAgentScoresRequest
 		want  string
 	}{
-		{leads("north"), waits(""), "scores of 3 agents of team north were read: wait.mean, 28 days."},
-		{leads("north", "south"), named(waits(""), "dora"), "scores of 1 agent of teams north, south were read: wait.mean, 28 days."},
-		{leads("company"), at, "scores of 3 agents of team north were read: wait.mean at touchpoint call, 13 weeks."},
-		{self("anna"), day, "an agent's own scores were read: wait.mean, 2026-01-21 until 2026-03-03."},
+		{leads("north"), waits(""), "scores of 3 agents of team north were read: wait.mean, 28 days"},
+		{leads("north", "south"), named(waits(""), "dora"), "scores of 1 agent of teams north, south were read: wait.mean, 28 days"},
+		{leads("company"), at, "scores of 3 agents of team north were read: wait.mean at touchpoint call, 13 weeks"},
+		{self("anna"), day, "an agent's own scores were read: wait.mean, 2026-01-21 until 2026-03-03"},
 	} {
 		f.read(c.reads, c.req)
 		l := f.lines[len(f.lines)-1]
@@ -388,6 +388,10 @@ func TestReadsAreAudited(t *testing.T) {
 				t.Errorf("the audit names %s: %v", name, l)
 			}
 		}
+	}
+	if _, err := f.agents.GetAgentScores(holding(self("anna")), named(waits(""), "dora")); fault.KindOf(err) != fault.NotFound ||
+		f.lines[len(f.lines)-1].GetAbout() != "scores of another agent were asked for by one who reads their own, and not shown: wait.mean, 28 days" {
+		t.Errorf("%v: %v", err, f.lines[len(f.lines)-1])
 	}
 	n := len(f.lines)
 	if _, err := f.agents.GetAgentScores(holding(leads("north")), named(waits(""), "zoe")); fault.KindOf(err) != fault.NotFound || len(f.lines) != n+1 {

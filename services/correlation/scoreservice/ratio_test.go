@@ -88,7 +88,7 @@ func TestRatiosEverywhere(t *testing.T) {
 	}
 	// What comes late makes it known again.
 	k.fold(sealed("5", 0, worked(10_000, -1, "answered")))
-	if s := k.get("aht", nil, hour); s.Value != nil || !strings.HasPrefix(s.GetSuppressed(), "unknown: 1 interactions without work, of 3; at least 33.67 s") {
+	if s := k.get("aht", nil, hour); s.Value != nil || !strings.HasPrefix(s.GetSuppressed(), "unknown: 1 interaction without work, of 3; at least 33.67 s") {
 		t.Error(s.GetSuppressed())
 	}
 	k.fold(sealed("5", 1, worked(10_000, 100, "answered")))

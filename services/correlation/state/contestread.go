@@ -155,13 +155,16 @@ func (f *Fact) Carries(measure string) bool {
 	return ok || f.Measure == measure
 }
 
-// With returns a sample of a scope and span as it would be with facts that it lacks (k = 1), or without facts that it has
-// (-1), all of them facts of the scope and span. Of linked metrics it follows what that does to the customers' other
-// interactions, one fact after the other, as the fold does.
+// With returns a sample of a scope and span as it would be with facts that it lacks (k = 1), or without facts that it has (-1). Of
+// measures that are made of several facts it follows what that does to the customers' other interactions and answers, one fact
+// after the other, as the fold does.
 func (v *View) With(s *cell.Sample, facts []*Fact, k int64, sc Scope, needs cell.Needs, span Span) *cell.Sample {
 	out := s.Clone()
 	linked := v.relink(out, facts, k, sc, needs.Measure, span)
 	for _, f := range facts {
+		if !v.lies(f, sc, span) {
+			continue // of its customer's other facts some may be
+		}
 		if linked {
 			f = &Fact{Kind: f.Kind, Outcome: f.Outcome} // its values are among what was followed
 		}

@@ -152,11 +152,7 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 		for _, m := range e.metrics {
 			f.Values[name(m.measure)] = m.v
 		}
-		if f.Excluded {
-			v.wouldBear(f, e)
-		} else {
-			v.linkedValues(f, e)
-		}
+		v.linkedValues(f, e)
 	case factv1.Kind_KIND_ANSWER:
 		f.Values[name(e.question)] = e.value
 		var interaction *entry
@@ -177,11 +173,7 @@ func (v *View) fact(number uint64, e *entry) (*Fact, error) {
 		if f.Counted && v.org.felt != nil {
 			v.perceivedValues(f, e, interaction)
 		}
-		switch {
-		case !f.Counted || v.org.gaps == nil:
-		case f.Excluded:
-			v.wouldGap(f, e, interaction)
-		default:
+		if f.Counted && v.org.gaps != nil {
 			v.gapValues(f, e, interaction)
 		}
 	case factv1.Kind_KIND_OBSERVATION:
@@ -241,14 +233,10 @@ func (f *Fact) has(breakdown, of string) bool {
 
 // Without is Sample as it would be if a fact had never been recorded, its answers' places aside.
 func (v *View) Without(f *Fact, sc Scope, measure string, span Span) *cell.Sample {
-	s := v.Sample(sc, cell.Needs{Measure: measure, Distribution: true}, span)
-	if f.Excluded {
+	needs := cell.Needs{Measure: measure, Distribution: true}
+	s := v.Sample(sc, needs, span)
+	if !f.Counted {
 		return s
 	}
-	v.unlink(f, sc, measure, span, s)
-	if !v.In(f, sc, span) {
-		return s
-	}
-	f.into(s, measure, -1)
-	return s
+	return v.With(s, []*Fact{f}, -1, sc, needs, span)
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -219,6 +220,14 @@ func phases(r *rand.Rand) []phase {
 			if r.IntN(2) == 0 {
 				f = visit(r, 1+r.IntN(50))
 				f.Source = "shop"
+				if i := f.GetInteraction(); i != nil {
+					// Of one millisecond the order is that of contacts, and the model calls what is past by another name.
+					n, err := strconv.Atoi(f.Id)
+					if err != nil {
+						panic(err)
+					}
+					i.OccurredAtMs += int64(n)
+				}
 				seal(f)
 			}
 			// When it was recorded is told by what it says: two deliveries of one version agree.

@@ -26,7 +26,12 @@ const (
 	Response = 'r'
 	Text     = 't'
 	Agent    = 'a'
+	InCall   = 'i' // an agent within one call
 )
+
+// AgentHashed precedes the hash of an agent's name, in hexadecimal digits, in a fact that the service makes itself of what it
+// has stored by that hash.
+const AgentHashed = "agent-hash:"
 
 // Hasher turns identifiers into keyed hashes: the first 16 bytes of HMAC-SHA256 over organisation, kind and identifier.
 // Without the key nobody can try identifiers against hashes.

@@ -49,7 +49,7 @@ func TestHashesSurviveReopening(t *testing.T) {
 func TestHashesDoNotMeet(t *testing.T) {
 	h := openHasher(t, t.TempDir())
 	org := rapid.StringMatching(`[a-z][a-z0-9_-]{0,5}`)
-	kind := rapid.SampledFrom([]byte{seal.Customer, seal.Contact, seal.Response, seal.Text})
+	kind := rapid.SampledFrom([]byte{seal.Customer, seal.Contact, seal.Response, seal.Text, seal.Agent, seal.InCall})
 	id := rapid.StringN(0, 6, 20)
 	rapid.Check(t, func(rt *rapid.T) {
 		o1, k1, i1 := org.Draw(rt, "org"), kind.Draw(rt, "kind"), id.Draw(rt, "id")

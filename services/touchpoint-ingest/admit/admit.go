@@ -79,7 +79,8 @@ func (a *Admitter) Admit(dst []byte, m *expmap.Map, source string, importID []by
 	return a.admit(dst, m, source, importID, now, f, false)
 }
 
-// AdmitHashed is Admit for a fact of our own making, whose customer id is its keyed hash in hexadecimal.
+// AdmitHashed is Admit for a fact of our own making, whose customer id is its keyed hash in hexadecimal, and whose agent may be
+// one after seal.AgentHashed.
 func (a *Admitter) AdmitHashed(dst []byte, m *expmap.Map, source string, importID []byte, now time.Time, f *wire.Fact) Result {
 	return a.admit(dst, m, source, importID, now, f, true)
 }

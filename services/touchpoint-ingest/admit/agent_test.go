@@ -5,13 +5,18 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
+	"time"
 
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 	"github.com/touchstone-cx/touchstone/services/internal/seal"
+	"github.com/touchstone-cx/touchstone/services/internal/wire"
+	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/admit"
 )
 
 // keepAgents switches scores of agents on.
@@ -91,5 +96,38 @@ func TestAgentTooLongIsRefusedWithoutTellingIt(t *testing.T) {
 	_, why := r.admit(t, f)
 	if why.GetReason() != ingestv1.Reason_REASON_TOO_LARGE || why.GetField() != "interaction.agent" || strings.Contains(why.String(), canary) {
 		t.Error(why)
+	}
+}
+
+// A hash of our own making is kept as it is; from anybody else it is a name like others.
+func TestAgentThatIsHashedAlready(t *testing.T) {
+	r := newRig(t)
+	r.keepAgents(t)
+	var h [seal.Size]byte
+	r.hasher.Hash(&h, "acme", seal.Agent, []byte("alice"))
+	token := seal.AgentHashed + hex.EncodeToString(h[:])
+	recorded := func(admit func([]byte, *expmap.Map, string, []byte, time.Time, *wire.Fact) admit.Result, agent string) []byte {
+		f := interaction()
+		f.GetInteraction().Agent = agent
+		res := admit(nil, r.m, "acd", nil, now, scan(t, f))
+		b := new(factv1.RecordedBatch)
+		if err := proto.Unmarshal(res.Out, b); err != nil || len(b.GetFacts()) != 1 {
+			t.Fatal(res.Refusal, err)
+		}
+		return b.GetFacts()[0].GetInteraction().GetAgent()
+	}
+	if got := recorded(r.AdmitHashed, token); !bytes.Equal(got, h[:]) {
+		t.Errorf("our own: %x, want %x", got, h)
+	}
+	if got := recorded(r.AdmitHashed, "alice"); !bytes.Equal(got, h[:]) {
+		t.Errorf("a name among our own: %x, want %x", got, h)
+	}
+	if got := recorded(r.Admit, token); bytes.Equal(got, h[:]) {
+		t.Error("a source can name an agent by the hash")
+	}
+	for _, damaged := range []string{seal.AgentHashed, token[:len(token)-1], token + "0", token[:len(token)-1] + "x"} {
+		if got := recorded(r.AdmitHashed, damaged); len(got) != seal.Size || bytes.Equal(got, h[:]) {
+			t.Errorf("%q is recorded as %x", damaged, got)
+		}
 	}
 }

@@ -130,6 +130,21 @@ func (s *scratch) measured(t *expmap.Touchpoint) refusal {
 	return nil
 }
 
+// workedOut tells whether an id is that of a score of which facts carry the parts alone.
+func (s *scratch) workedOut(id string) bool {
+	for _, r := range s.m.Proto.GetRatios() {
+		if r.GetId() == id {
+			return true
+		}
+	}
+	for _, l := range s.m.Proto.GetServiceLevels() {
+		if l.GetId() == id {
+			return true
+		}
+	}
+	return s.m.Linked[id] != nil
+}
+
 // metric finds a metric that may be measured at a touchpoint.
 func (s *scratch) metric(at func(string) string, id []byte, t *expmap.Touchpoint) (*expmap.Metric, refusal) {
 	if len(id) == 0 {
@@ -137,6 +152,9 @@ func (s *scratch) metric(at func(string) string, id []byte, t *expmap.Touchpoint
 	}
 	m := s.m.Metrics[string(id)]
 	if m == nil {
+		if s.workedOut(string(id)) {
+			return nil, refuse(ingestv1.Reason_REASON_NOT_IN_MAP, at("metric"), fmt.Sprintf("%q is worked out from other facts: none carries it.", id), "Leave it out.")
+		}
 		return nil, notInMap(at("metric"), "metric", id, s.m.Metrics)
 	}
 	if t.Metrics != nil {

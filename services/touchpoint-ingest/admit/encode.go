@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"bytes"
 	"encoding/hex"
 	"regexp"
 
@@ -87,7 +88,7 @@ func (a *Admitter) encodeInteraction(s *scratch) refusal {
 	}
 	// Where the map keeps no scores of agents, who handled it ends here: neither bytes nor digest know of it.
 	if len(f.Agent) > 0 && s.m.KeepsAgents() {
-		b, _ = a.person(s, b, 13, seal.Agent, f.Agent)
+		b = a.agent(s, b, f.Agent)
 	}
 	s.content = b
 	return nil
@@ -140,6 +141,18 @@ func (a *Admitter) person(s *scratch, b []byte, field int, kind byte, id []byte)
 	}
 	a.hasher.Hash(&h, s.m.Organisation, kind, id)
 	return appendBytes(b, field, h[:]), h
+}
+
+// agent appends the keyed hash of an agent's name, or the one that a native record was stored with.
+func (a *Admitter) agent(s *scratch, b, name []byte) []byte {
+	if digits, ok := bytes.CutPrefix(name, []byte(seal.AgentHashed)); ok && s.hashed && len(digits) == hex.EncodedLen(seal.Size) {
+		var h [seal.Size]byte
+		if _, err := hex.Decode(h[:], digits); err == nil {
+			return appendBytes(b, 13, h[:])
+		}
+	}
+	b, _ = a.person(s, b, 13, seal.Agent, name)
+	return b
 }
 
 // text appends the stand-in of a text that is sealed by its customer's key: the text's keyed hash, so that the content's

@@ -1,4 +1,5 @@
-// Package feed turns the records of native formats into facts, as a source's feed in the map declares.
+// Package feed turns the records of native formats into facts, as a source's feed in the map declares. Teams of agents are worked
+// out when a record is read, for its agent's name is not kept; all else when its fact is made.
 package feed
 
 import (
@@ -13,6 +14,7 @@ import (
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/expmap"
+	"github.com/touchstone-cx/touchstone/services/internal/seal"
 	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
 )
 
@@ -92,7 +94,7 @@ func (f *Feed) Fact(r *format.Record) (*factv1.Fact, *ingestv1.Refusal) {
 		Outcome: named(f.outcomes, r.Outcome), ContactId: r.Contact, CustomerId: r.Customer, Attributes: f.declared(r.Attributes), Note: r.Note,
 	}
 	if f.m.KeepsAgents() {
-		i.Agent = r.Agent
+		i.Agent = agent(r.Agent)
 	}
 	measured := f.m.Touchpoints[i.Touchpoint]
 	for _, x := range r.Measures {
@@ -188,17 +190,43 @@ func (f *Feed) channel(rule *mapv1.FeedRule, r *format.Record) string {
 	return ""
 }
 
-// team is the rule's, else that of the agent.
+// team is the rule's, else that of the agent: as it was when the record came, where a token says it.
 func (f *Feed) team(rule *mapv1.FeedRule, r *format.Record) string {
-	if rule.GetTeam() != "" || r.Agent == "" {
+	if rule.GetTeam() != "" {
 		return rule.GetTeam()
 	}
+	if a, ok := format.ParseAgent(r.Agent); ok {
+		return a.Team
+	}
+	return f.TeamOf(r.Agent)
+}
+
+// TeamOf returns the team of an agent by name; empty where no rule of the feed says it.
+func (f *Feed) TeamOf(name string) string {
+	if name == "" {
+		return ""
+	}
 	for _, x := range f.proto.GetTeams() {
-		if fits(x.GetFrom(), r.Agent) {
+		if fits(x.GetFrom(), name) {
 			return x.GetTo()
 		}
 	}
 	return ""
+}
+
+// KeepsAgents reports whether the map keeps scores of agents.
+func (f *Feed) KeepsAgents() bool { return f.m.KeepsAgents() }
+
+// agent is who a fact names: by the hash that stands in a token, where there is one.
+func agent(name string) string {
+	a, ok := format.ParseAgent(name)
+	switch {
+	case !ok:
+		return name
+	case a.Hash == "":
+		return "" // read while the map kept none
+	}
+	return seal.AgentHashed + a.Hash
 }
 
 // declared keeps the attributes that the map declares, under its ids. A value that it does not declare is refused with the fact.

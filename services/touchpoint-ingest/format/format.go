@@ -4,6 +4,10 @@
 // A delivery (a request of a webhook, lines of a file) is parsed into events, and the events of one call make its records.
 // Both steps are pure: the same events give the same records, in whatever order and however often they came, so that a
 // crash, a redelivery and a replay from the stored events are harmless.
+//
+// Events are stored for 90 days, so they hold no person: customers are keyed hashes (Options.Person), agents are tokens that say
+// their team and tell them apart within a call (Options.Agent). What ties the calls of one agent together is stored only where
+// the map keeps scores of agents. An extension or number that was dialled is what the customer met, and stays.
 package format
 
 import (
@@ -65,6 +69,9 @@ type Options struct {
 	// Person replaces what identifies a person (telephone number, e-mail address, name) by a keyed hash that is the same for
 	// the same text. Nothing else that identifies a person may be kept in an event. It returns "" for "".
 	Person func(text string) string
+	// Agent replaces the name of who handled a call by a token: the same for the same name within a call, and without the name.
+	// Names of agents are kept in no other way. IDs of events are made of its Identity. It returns "" for "".
+	Agent func(call, name string) string
 }
 
 // Event is one thing that a system reported, reduced to what its format uses.
@@ -132,7 +139,8 @@ type Record struct {
 	Channel string
 	// Direction: inbound or outbound; empty where the system does not tell.
 	Direction string
-	// Agent in the system's own words; a feed's teams turn it into a team. Dropped unless agents are counted.
+	// Agent as Options.Agent returned it, or in the system's own words where nothing is stored and in events that were stored
+	// before there were tokens; empty where nobody or unknown. A feed turns it into a team.
 	Agent string
 	// OccurredAt is when the customer arrived.
 	OccurredAt time.Time

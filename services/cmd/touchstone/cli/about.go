@@ -13,6 +13,7 @@ import (
 
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
+	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 )
 
 func aboutCommand(o *options) *cobra.Command {
@@ -50,12 +51,12 @@ a retraction has replaced are told too: they are recorded, and count nowhere. Th
 				return err
 			}
 		}
-		return s.emit(aboutSheet(all, s.zone(ctx)), messages(all))
+		return s.emit(aboutSheet(all, s.zone(ctx), s.metrics(ctx)), messages(all))
 	})
 	return c
 }
 
-func aboutSheet(all []*ingestv1.AboutCustomerResponse, zone *time.Location) *sheet {
+func aboutSheet(all []*ingestv1.AboutCustomerResponse, zone *time.Location, metrics map[string]*mapv1.Metric) *sheet {
 	t := &sheet{head: []string{"recorded at", "source", "kind", "id", "version", "about", "touchpoint", "channel", "team", "says", "text", "superseded"}}
 	at := func(ms int64) cell {
 		if ms == 0 {
@@ -80,20 +81,20 @@ func aboutSheet(all []*ingestv1.AboutCustomerResponse, zone *time.Location) *she
 		}
 		text := r.GetText()
 		t.add(at(f.GetRecordedAtMs()), word(f.GetSource()), word(kindName(f.GetKind())), word(f.GetId()), count(f.GetVersion()), when,
-			word(touchpoint), word(channel), word(team), word(says(f)), cell{shown: strings.Join(strings.Fields(text), " "), raw: text}, superseded)
+			word(touchpoint), word(channel), word(team), word(says(f, metrics)), cell{shown: strings.Join(strings.Fields(text), " "), raw: text}, superseded)
 	}
 	return t
 }
 
 // says is what a fact tells beside its time and place.
-func says(f *factv1.RecordedFact) string {
+func says(f *factv1.RecordedFact, metrics map[string]*mapv1.Metric) string {
 	var parts []string
 	if i := f.GetInteraction(); i != nil {
 		if i.GetOutcome() != "" {
 			parts = append(parts, i.GetOutcome())
 		}
 		for _, m := range i.GetMetrics() {
-			parts = append(parts, fmt.Sprintf("%s %d", m.GetMetric(), m.GetValue()))
+			parts = append(parts, m.GetMetric()+" "+measured(m.GetValue(), metrics[m.GetMetric()]))
 		}
 		for _, a := range i.GetAttributes() {
 			parts = append(parts, a.GetKey()+" "+a.GetValue())

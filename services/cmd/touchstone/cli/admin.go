@@ -38,11 +38,19 @@ func statusCommand(o *options) *cobra.Command {
 			pair("duplicates", count(st.GetDuplicates())), pair("corrections", count(st.GetCorrections())), pair("stale", count(st.GetStale())),
 			pair("conflicts", count(st.GetConflicts())), pair("retracted", count(st.GetRetracted())), pair("parked", count(st.GetParked())),
 			pair("not countable by the map", count(st.GetUncounted())),
-			pair("sealed before", sealedCell(st.GetSealedBefore().AsTime(), st.GetSealedBefore() != nil)), pair("base", count(st.GetBase())),
+			pair("sealed before", sealedCell(st.GetSealedBefore().AsTime(), st.GetSealedBefore() != nil)), pair("a recount begins at", baseCell(st.GetBase())),
 		), []proto.Message{st})
 	})
 	c.Flags().DurationVar(&wait, "wait", 0, "wait so long for Touchstone to be ready")
 	return c
+}
+
+// baseCell tells from where facts are counted again: a base that holds what came before, else the stream's beginning.
+func baseCell(base uint64) cell {
+	if base == 0 {
+		return cell{shown: "the beginning", raw: "0"}
+	}
+	return cell{shown: "the base of message " + count(base).shown, raw: count(base).raw}
 }
 
 // status asks until it is answered or the wait is over.

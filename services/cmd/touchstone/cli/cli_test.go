@@ -256,9 +256,9 @@ func TestWatchPrintsOldAndNew(t *testing.T) {
 
 func TestEventTellsTheStory(t *testing.T) {
 	call := &factv1.RecordedFact{Source: "demo", Id: "call-1", Kind: factv1.Kind_KIND_INTERACTION, Content: &factv1.RecordedFact_Interaction{
-		Interaction: &factv1.RecordedInteraction{OccurredAtMs: 1700000000000, Touchpoint: "help_line", Outcome: "answered"},
+		Interaction: &factv1.RecordedInteraction{OccurredAtMs: 1700000000000, Touchpoint: "help_line", Outcome: "answered", Metrics: []*factv1.RecordedMetric{{Metric: "wait", Value: 12500}, {Metric: "gone", Value: 7}}},
 	}}
-	f := &fake{story: &scorev1.GetFactResponse{Stories: []*scorev1.FactStory{{
+	f := &fake{maps: map[string]*mapv1.Map{"airport": {Metrics: []*mapv1.Metric{{Id: "wait", Unit: "s", Resolution: 1000}}}}, story: &scorev1.GetFactResponse{Stories: []*scorev1.FactStory{{
 		Deliveries: []*scorev1.Delivery{{Version: 1, Position: 12, RecordedAt: timestamppb.New(time.Unix(1700000001, 0)), Verdict: scorev1.Verdict_VERDICT_NEW, Fact: call}},
 		Current:    call, Counted: "counted at help_line", Effects: []*scorev1.Effect{{Before: nps(), After: nps()}},
 	}}}}
@@ -267,7 +267,7 @@ func TestEventTellsTheStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	has(t, out, "interaction call-1 of source demo", "2023-11-14 22:13:21.000", "new", "2023-11-14 22:13:20, help_line, answered", "now: counted at help_line", "39.84 points  →")
+	has(t, out, "interaction call-1 of source demo", "2023-11-14 22:13:21.000", "new", "2023-11-14 22:13:20, help_line, answered, wait 12.5 s, gone 7", "now: counted at help_line", "39.84 points  →")
 	f.story = nil
 	f.refused = []*ingestv1.RefusedFact{{Source: "demo", Id: "call-1", Refusal: &ingestv1.Refusal{Field: "interaction.touchpoint", Message: "is not in the map", Remedy: "add it"}}}
 	out, _, err = run("event", "demo", "call-1")

@@ -23,7 +23,7 @@ owner, the owner of a step, or the programme's. It goes on to count until anothe
 is in says so, with the value that it would have without it. A settled dispute is opened again the same way.
 
 The reason is kept for as long as the log: say it without naming the customer. A key of the role owner says who contests.`,
-		Example: `  touchstone contest -o telecom interaction/demo/call-1 --as care_shift_lead --reason "the line was down for a test"
+		Example: `  touchstone contest -o telecom interaction/demo/call-1 --as care_floor_manager --reason "the line was down for a test"
   touchstone contest -o telecom answer/survey/a-17 --interaction demo/call-1 --as head_of_care --reason "meant for the shop"`,
 		Args: cobra.ExactArgs(1),
 	}
@@ -78,6 +78,9 @@ and the scores that it would be in say so with both values.`,
 		}
 		if reason == "" {
 			return failed("say why with --reason, without naming the customer")
+		}
+		if len(args[0]) != 32 || strings.Trim(args[0], "0123456789abcdef") != "" {
+			return failed("a dispute is named by the 32 digits that touchstone disputes lists, not %q", args[0])
 		}
 		r, err := s.disputes().RuleDispute(ctx, &scorev1.RuleDisputeRequest{Organisation: org, Id: args[0], Ruling: ruling, Reason: reason})
 		if err != nil {

@@ -166,7 +166,7 @@ func TestRule(t *testing.T) {
 	_, _, err = run("rule", caseID, "counted", "--reason", "mine")
 	code(t, err, cli.ExitFailed)
 	has(t, err.Error(), "another person rules")
-	for _, bad := range [][]string{{caseID, "perhaps", "--reason", "x"}, {caseID, "counted"}} {
+	for _, bad := range [][]string{{caseID, "perhaps", "--reason", "x"}, {caseID, "counted"}, {"call-1", "counted", "--reason", "so it was"}} {
 		c.ruled = nil
 		_, _, err := run(append([]string{"rule"}, bad...)...)
 		if code(t, err, cli.ExitFailed); c.ruled != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
+	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
 )
 
@@ -65,7 +67,7 @@ func (s *session) notFound(ctx context.Context, org, source, id string) error {
 		return failed("%s of source %s is not in %s; whether it was refused cannot be read: %v", id, source, org, readable(err, s.server))
 	}
 	if len(refused.GetRefused()) == 0 {
-		return failed("%s of source %s is not in %s, and no refusal of it is kept: check organisation, source and id", id, source, org)
+		return failed("%s of source %s is not in %s, and no refusal of it is kept: check organisation, source and id; of an answer about an interaction, name that too with --interaction", id, source, org)
 	}
 	if err := s.emit(refusedSheet(refused.GetRefused(), s.zone(ctx)), messages(refused.GetRefused())); err != nil {
 		return err
@@ -90,9 +92,10 @@ func (s *session) tell(ctx context.Context, source, id string, story *scorev1.Fa
 	if _, err := fmt.Fprintf(s.out, "%s %s of source %s\n", kindName(kind), clean(id), clean(source)); err != nil {
 		return err
 	}
+	metrics := s.metrics(ctx)
 	t := &sheet{head: []string{"  received", "version", "stored at", "it was", "said"}}
 	for _, d := range story.GetDeliveries() {
-		t.add(word("  "+d.GetRecordedAt().AsTime().In(zone).Format("2006-01-02 15:04:05.000")), count(d.GetVersion()), count(d.GetPosition()), word(verdicts[d.GetVerdict()]), word(content(d.GetFact(), zone)))
+		t.add(word("  "+d.GetRecordedAt().AsTime().In(zone).Format("2006-01-02 15:04:05.000")), count(d.GetVersion()), count(d.GetPosition()), word(verdicts[d.GetVerdict()]), word(content(d.GetFact(), zone, metrics)))
 	}
 	if err := t.write(s.out); err != nil {
 		return err
@@ -106,8 +109,27 @@ func (s *session) tell(ctx context.Context, source, id string, story *scorev1.Fa
 	return effects(story.GetEffects()).write(s.out)
 }
 
+// metrics returns those of the organisation's map, by id; none where there is no map.
+func (s *session) metrics(ctx context.Context) map[string]*mapv1.Metric {
+	out := map[string]*mapv1.Metric{}
+	if m, err := s.theMap(ctx); err == nil {
+		for _, x := range m.GetMetrics() {
+			out[x.GetId()] = x
+		}
+	}
+	return out
+}
+
+// measured writes a stored value in its metric's unit; where the map has the metric no longer, as it is stored.
+func measured(stored int64, m *mapv1.Metric) string {
+	if m.GetResolution() == 0 {
+		return fmt.Sprint(stored)
+	}
+	return strconv.FormatFloat(float64(stored)/float64(m.GetResolution()), 'f', -1, 64) + " " + m.GetUnit()
+}
+
 // content is what a fact says, in one line. Nothing in it is a customer's.
-func content(f *factv1.RecordedFact, zone *time.Location) string {
+func content(f *factv1.RecordedFact, zone *time.Location, metrics map[string]*mapv1.Metric) string {
 	if f == nil {
 		return "(no longer in the stream)"
 	}
@@ -127,7 +149,7 @@ func content(f *factv1.RecordedFact, zone *time.Location) string {
 		put("team", i.GetTeam())
 		put("", i.GetOutcome())
 		for _, m := range i.GetMetrics() {
-			put(m.GetMetric(), fmt.Sprint(m.GetValue()))
+			put(m.GetMetric(), measured(m.GetValue(), metrics[m.GetMetric()]))
 		}
 		for _, a := range i.GetAttributes() {
 			put(a.GetKey(), a.GetValue())
@@ -144,7 +166,7 @@ func content(f *factv1.RecordedFact, zone *time.Location) string {
 		put("team", a.GetTeam())
 	case *factv1.RecordedFact_Observation:
 		v := c.Observation
-		put(v.GetMetric(), fmt.Sprintf("sum %d of %d", v.GetSum(), v.GetN()))
+		put(v.GetMetric(), fmt.Sprintf("sum %s of %d", measured(v.GetSum(), metrics[v.GetMetric()]), v.GetN()))
 		put("", at(v.GetPeriodStartMs())+" until "+at(v.GetPeriodEndMs()))
 		put("", v.GetTouchpoint())
 	case *factv1.RecordedFact_Dispute:

@@ -65,7 +65,7 @@ func (s *session) explain(ctx context.Context, e *scorev1.ExplainScoreResponse, 
 		if !every {
 			hint = " (--cells lists them)"
 		}
-		return s.say(s.out, "  and %s more cells%s", thousands(fmt.Sprint(more)), hint)
+		return s.say(s.out, "  and %s%s", many(int(more), "more cell"), hint)
 	}
 	return nil
 }

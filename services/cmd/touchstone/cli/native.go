@@ -133,7 +133,7 @@ func (s *session) rehearsed(name string, a *ingestv1.RehearseNativeResponse) err
 	}
 	bad += len(a.GetProblems()) + int(a.GetMoreProblems())
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s events, %s records; nothing was stored\n", name, thousands(fmt.Sprint(a.GetEvents())), thousands(fmt.Sprint(len(a.GetRecords())+int(a.GetMoreRecords()))))
+	fmt.Fprintf(&b, "%s: %s, %s; nothing was stored\n", name, many(int(a.GetEvents()), "event"), many(len(a.GetRecords())+int(a.GetMoreRecords()), "record"))
 	fmt.Fprintf(&b, "\nWould be taken\n")
 	few(&b, taken, func(g *group) string { return strings.TrimSpace(g.what + "  " + g.where) })
 	if len(refused) > 0 {
@@ -169,6 +169,9 @@ func (s *session) rehearsed(name string, a *ingestv1.RehearseNativeResponse) err
 		return err
 	}
 	if bad > 0 {
+		if bad == 1 {
+			return inPart("1 record or line would be refused")
+		}
 		return inPart("%s records or lines would be refused", thousands(fmt.Sprint(bad)))
 	}
 	return nil

@@ -15,6 +15,9 @@ func value(v float64, unit string) string {
 	var s string
 	switch {
 	case unit == "interactions" || unit == "answers" || unit == "values" || unit == "cases":
+		if v == 1 {
+			unit = strings.TrimSuffix(unit, "s")
+		}
 		return thousands(strconv.FormatFloat(v, 'f', 0, 64)) + " " + unit
 	case math.Abs(v) >= 10000:
 		whole := strconv.FormatFloat(v, 'f', 1, 64)
@@ -22,6 +25,8 @@ func value(v float64, unit string) string {
 		s = thousands(whole[:at]) + whole[at:]
 	default:
 		s = strconv.FormatFloat(v, 'f', 2, 64)
+		at := strings.IndexByte(s, '.')
+		s = thousands(s[:at]) + s[at:]
 	}
 	switch unit {
 	case "":
@@ -31,6 +36,22 @@ func value(v float64, unit string) string {
 	default:
 		return s + " " + unit
 	}
+}
+
+// apart writes how far two values in a unit are apart: two percentages differ by percentage points.
+func apart(v float64, unit string) string {
+	if unit == "%" {
+		unit = "percentage points"
+	}
+	return value(v, unit)
+}
+
+// many writes how many there are of something that takes an s: "1 record", "2,000 records".
+func many(n int, of string) string {
+	if n != 1 {
+		of += "s"
+	}
+	return thousands(strconv.Itoa(n)) + " " + of
 }
 
 func optional(v *float64, unit string) string {

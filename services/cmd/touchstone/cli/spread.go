@@ -84,11 +84,13 @@ func difference(r *scorev1.GetSpreadResponse, by string) string {
 	switch {
 	case r.Between == nil && len(r.GetGroups()) < 2:
 		return fmt.Sprintf("There are not two %ss to compare.", by)
+	case r.Between == nil && r.GetAll().StandardError == nil:
+		return fmt.Sprintf("How far the %ss differ more than by chance is not known: %s has no standard error.", by, r.GetAll().GetRef().GetScore())
 	case r.Between == nil:
 		return fmt.Sprintf("How far the %ss differ more than by chance is not known: fewer than two have a standard error.", by)
 	case r.GetBetween() == 0:
 		return fmt.Sprintf("The %ss differ no more than by chance.", by)
 	}
 	return fmt.Sprintf("Chance taken off, the %ss differ with a standard deviation of %s; %.0f%% of the variation between them is more than chance.",
-		by, value(r.GetBetween(), r.GetAll().GetUnit()), 100*r.GetShareReal())
+		by, apart(r.GetBetween(), r.GetAll().GetUnit()), 100*r.GetShareReal())
 }

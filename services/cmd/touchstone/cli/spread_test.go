@@ -61,6 +61,14 @@ func TestSpread(t *testing.T) {
 	if _, _, err = run("spread", "wait.mean", "--by", "moon"); err == nil || !strings.Contains(err.Error(), "touchpoint, channel, team or hour") {
 		t.Errorf("%v", err)
 	}
+	f.spread.All.Unit = "%" // percentages are apart by percentage points
+	if out, _, err = run("spread", "sl20", "--by", "team"); err != nil || !strings.Contains(out, "deviation of 7.25 percentage points;") {
+		t.Errorf("%s %v", out, err)
+	}
+	f.spread.Between, f.spread.All.StandardError = nil, nil
+	if out, _, err = run("spread", "wait.p90", "--by", "team"); err != nil || !strings.Contains(out, "not known: wait.mean has no standard error.") {
+		t.Errorf("%s %v", out, err)
+	}
 	f.spread = &scorev1.GetSpreadResponse{All: measuredWait("wait.mean", 20, 300)}
 	if out, _, err = run("spread", "wait.mean", "--by", "team"); err != nil || !strings.Contains(out, "not two teams") {
 		t.Errorf("%s %v", out, err)

@@ -20,6 +20,9 @@ func trimCommand(o *options) *cobra.Command {
 			"the first of each month. A call that was cut off is completed by the same call.",
 		Args: cobra.NoArgs,
 		RunE: o.rpc(func(ctx context.Context, s *session, _ []string) error {
+			if s.organisation != "" {
+				return failed("history is sealed in every organisation at once: leave out -o")
+			}
 			r, err := s.admin.TrimHistory(unhurried(ctx), req)
 			if err != nil {
 				return err

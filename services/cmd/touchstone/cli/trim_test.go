@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +38,9 @@ func TestTrimShowsWhatItDid(t *testing.T) {
 			t.Fatal(err)
 		}
 		has(t, out, c.shows...)
+	}
+	// Who names one organisation must not seal all of them.
+	if _, _, err := run("trim", "-o", "airport", "--before", "2024-10-01"); err == nil || !strings.Contains(err.Error(), "leave out -o") {
+		t.Errorf("sealed for one organisation: %v", err)
 	}
 }

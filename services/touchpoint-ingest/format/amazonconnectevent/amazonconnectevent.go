@@ -168,7 +168,7 @@ func (k *kept) rest(d *detail, method string) {
 	}
 	k.Text("queueInfo.queueArn", amazonconnect.After(d.QueueInfo.QueueArn, "/queue/"))
 	k.Text("queueInfo.queueName", d.QueueInfo.Name+d.QueueInfo.QueueName)
-	k.Text("agentInfo.agentArn", amazonconnect.After(d.AgentInfo.AgentArn, "/agent/"))
+	k.Text("agentInfo.agentArn", lenient.Text(k.Agent(lenient.DigestID(d.ContactID), string(amazonconnect.After(d.AgentInfo.AgentArn, "/agent/")))))
 	k.Number("agentInfo.afterContactWorkDuration", d.AgentInfo.AfterContactWorkDuration)
 	k.Number("agentInfo.agentInitiatedHoldDuration", d.AgentInfo.AgentInitiatedHoldDuration)
 	if who := d.CustomerEndpoint.Is.Address; amazonconnect.Known(who) {

@@ -51,7 +51,7 @@ func TestUnended(t *testing.T) {
 		}
 		got := ""
 		for _, r := range f.Unended("a", events, o) {
-			got += r.String()
+			got += formattest.Named(r).String()
 		}
 		if got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
@@ -77,7 +77,7 @@ func TestSamples(t *testing.T) {
 		}
 		got := ""
 		for _, r := range f.Assemble(events, o) {
-			got += r.String()
+			got += formattest.Named(r).String()
 		}
 		if got != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)

@@ -23,6 +23,7 @@
 package amazonconnectrecord
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -159,10 +160,8 @@ func (k *kept) rest(c *contact, method string) {
 	if c.Queue.Name == "" {
 		k.Text("Queue.Name", amazonconnect.After(c.Queue.ARN, "/queue/"))
 	}
-	k.Text("Agent.Username", c.Agent.Username)
-	if c.Agent.Username == "" {
-		k.Text("Agent.Username", amazonconnect.After(c.Agent.ARN, "/agent/"))
-	}
+	agent := cmp.Or(c.Agent.Username, amazonconnect.After(c.Agent.ARN, "/agent/"))
+	k.Text("Agent.Username", lenient.Text(k.Agent(lenient.DigestID(c.ContactID), string(agent))))
 	k.Text("Agent.RoutingProfile", c.Agent.RoutingProfile.Is.Name)
 	for _, level := range []string{"Level1", "Level2", "Level3", "Level4", "Level5"} {
 		k.Text("Agent.HierarchyGroups."+level, c.Agent.HierarchyGroups.Is[level].Is.GroupName)

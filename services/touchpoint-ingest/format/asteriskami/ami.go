@@ -134,7 +134,7 @@ func event(b map[string]string, line int, d format.Delivery, o format.Options, p
 	case "AgentConnect", "AgentComplete":
 		for _, name := range []string{"membername", "interface", "member"} {
 			if e.Fields["MemberName"] == "" && b[name] != "" {
-				e.Fields["MemberName"] = b[name]
+				e.Fields["MemberName"] = o.Agent(e.Call, b[name])
 			}
 		}
 		if reason := strings.ToLower(b["reason"]); word.MatchString(reason) {
@@ -169,9 +169,9 @@ func event(b map[string]string, line int, d format.Delivery, o format.Options, p
 	}
 	agent := e.Fields["MemberName"] // whom AgentRingNoAnswer names is told apart and not kept
 	if agent == "" {
-		agent = b["membername"] + b["interface"] + b["member"]
+		agent = o.Agent(e.Call, b["membername"]+b["interface"]+b["member"])
 	}
-	e.ID = k.name + "-" + lenient.Hash(said, queue, agent, e.Fields["HoldTime"], e.Fields["TalkTime"], e.Fields["RingTime"], e.Fields["Reason"], b["destuniqueid"])[:16]
+	e.ID = k.name + "-" + lenient.Hash(said, queue, format.Identity(agent), e.Fields["HoldTime"], e.Fields["TalkTime"], e.Fields["RingTime"], e.Fields["Reason"], b["destuniqueid"])[:16]
 	p.Events = append(p.Events, e)
 }
 

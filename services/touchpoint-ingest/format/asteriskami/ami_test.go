@@ -31,9 +31,9 @@ func TestInProgress(t *testing.T) {
 	} {
 		p := f.Parse(format.Delivery{Body: []byte(c.events), ReceivedAt: formattest.Now()}, o)
 		if got := f.Assemble(p.Events, o); len(got) != 0 {
-			t.Errorf("%s: in progress, and yet %v", name, got[0].String())
+			t.Errorf("%s: in progress, and yet %v", name, formattest.Named(got[0]).String())
 		}
-		if got := f.Unended("c.1", p.Events, o); len(got) != 1 || !strings.HasSuffix(got[0].String(), c.unended) {
+		if got := f.Unended("c.1", p.Events, o); len(got) != 1 || !strings.HasSuffix(formattest.Named(got[0]).String(), c.unended) {
 			t.Errorf("%s: unended: got %+v, want %s", name, got, c.unended)
 		}
 	}
@@ -49,7 +49,7 @@ func TestLateArrivals(t *testing.T) {
 		d := format.Delivery{Body: []byte(body), ReceivedAt: formattest.Now().Add(time.Duration(i) * time.Second)}
 		events = append(events, f.Parse(d, o).Events...)
 	}
-	if got := f.Assemble(events, o); len(got) != 1 || !strings.Contains(got[0].String(), `/1 v2 `) || !strings.Contains(got[0].String(), "wait=10s talk=30s transfers=0") {
+	if got := f.Assemble(events, o); len(got) != 1 || !strings.Contains(formattest.Named(got[0]).String(), `/1 v2 `) || !strings.Contains(got[0].String(), "wait=10s talk=30s transfers=0") {
 		t.Errorf("got %+v", got)
 	}
 }

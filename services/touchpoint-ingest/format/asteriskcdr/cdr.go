@@ -117,7 +117,7 @@ func event(row map[string]string, line int, o format.Options, p *format.Parsed) 
 		bad("start", "The time cannot be read.", "Send a time as 2026-03-02 09:30:00.")
 		return
 	}
-	e := format.Event{Name: strings.ToUpper(row["disposition"]), At: start, Fields: map[string]string{}}
+	e := format.Event{Call: identity(row), Name: strings.ToUpper(row["disposition"]), At: start, Fields: map[string]string{}}
 	switch e.Name {
 	case "ANSWERED", "NO ANSWER", "BUSY", "FAILED", "CONGESTION":
 	default:
@@ -157,14 +157,15 @@ func event(row map[string]string, line int, o format.Options, p *format.Parsed) 
 	}
 	if device, _ := device(row["dstchannel"]); device != "" {
 		e.Fields["dstchannel"] = "" // there was one, though it may tell a number
-		keep("dstchannel", device)
+		if !phone.MatchString(device) {
+			e.Fields["dstchannel"] = o.Agent(e.Call, device)
+		}
 	}
 	if src, dst := phone.MatchString(row["src"]), phone.MatchString(row["dst"]); src && !dst {
 		e.Fields["customer"] = o.Person(row["src"])
 	} else if dst && !src {
 		e.Fields["customer"] = o.Person(row["dst"])
 	}
-	e.Call = identity(row)
 	if unique.MatchString(row["linkedid"]) {
 		e.Fields["linkedid"] = row["linkedid"]
 	} else if unique.MatchString(row["uniqueid"]) {
@@ -173,7 +174,7 @@ func event(row map[string]string, line int, o format.Options, p *format.Parsed) 
 	said := []string{row["start"], row["answer"], row["end"]}
 	for _, name := range slices.Sorted(maps.Keys(e.Fields)) {
 		if name != "customer" {
-			said = append(said, name, e.Fields[name])
+			said = append(said, name, format.Identity(e.Fields[name]))
 		}
 	}
 	e.ID = e.Name + "-" + hash(said...)

@@ -87,11 +87,12 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 		if linked == "" {
 			linked = row["uniqueid"]
 		}
-		e := format.Event{Call: lenient.ShortID(linked, 100, "x"), Name: kind, At: at, Fields: fields(kind, app, row, o)}
+		e := format.Event{Call: lenient.ShortID(linked, 100, "x"), Name: kind, At: at}
+		e.Fields = fields(e.Call, kind, app, row, o)
 		said := []string{}
 		for _, k := range slices.Sorted(maps.Keys(e.Fields)) {
 			if k != "cid_num" {
-				said = append(said, k, e.Fields[k])
+				said = append(said, k, format.Identity(e.Fields[k]))
 			}
 		}
 		e.ID = kind + "-" + strconv.FormatInt(at.UnixMicro(), 10) + "-" + lenient.Hash(said...)[:16]
@@ -101,11 +102,16 @@ func parse(d format.Delivery, o format.Options) format.Parsed {
 }
 
 // fields keeps what is used of a row.
-func fields(kind, app string, row map[string]string, o format.Options) map[string]string {
+func fields(call, kind, app string, row map[string]string, o format.Options) map[string]string {
 	f := map[string]string{"uniqueid": lenient.ShortID(row["uniqueid"], 100, "x")}
 	keep := func(name, text string) {
 		if text != "" && !phone.MatchString(text) {
 			f[name] = text
+		}
+	}
+	agent := func(name, device string) {
+		if device != "" && !phone.MatchString(device) {
+			f[name] = o.Agent(call, device)
 		}
 	}
 	switch kind {
@@ -128,8 +134,8 @@ func fields(kind, app string, row map[string]string, o format.Options) map[strin
 		keep("bridge_id", extra(row["extra"])["bridge_id"])
 		if kind == "BRIDGE_ENTER" {
 			peer, _, _ := strings.Cut(row["peer"], ",")
-			keep("peer", device(peer))
-			keep("channame", device(row["channame"]))
+			agent("peer", device(peer))
+			agent("channame", device(row["channame"]))
 		}
 	case "HANGUP":
 		x := extra(row["extra"])

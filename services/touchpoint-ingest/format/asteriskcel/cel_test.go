@@ -29,9 +29,9 @@ func TestInProgress(t *testing.T) {
 	} {
 		p := f.Parse(format.Delivery{Body: []byte(c.log)}, o)
 		if got := f.Assemble(p.Events, o); len(got) != 0 {
-			t.Errorf("%s: in progress, and yet %v", name, got[0].String())
+			t.Errorf("%s: in progress, and yet %v", name, formattest.Named(got[0]).String())
 		}
-		if got := f.Unended("c.1", p.Events, o); len(got) != 1 || !strings.HasSuffix(got[0].String(), c.unended) {
+		if got := f.Unended("c.1", p.Events, o); len(got) != 1 || !strings.HasSuffix(formattest.Named(got[0]).String(), c.unended) {
 			t.Errorf("%s: unended: got %v, want %s", name, got, c.unended)
 		}
 	}

@@ -92,9 +92,13 @@ func event(r row, at time.Time, line int, o format.Options, p *format.Parsed) fo
 		}
 		e.Fields[name] = text
 	}
+	agent := r.agent
+	if !strings.EqualFold(agent, "NONE") {
+		agent = o.Agent(e.Call, agent)
+	}
 	k := kinds[r.event]
-	if (k == connect || k == complete || k == transfer) && !strings.EqualFold(r.agent, "NONE") && r.agent != "" {
-		e.Fields["agent"] = r.agent
+	if (k == connect || k == complete || k == transfer) && !strings.EqualFold(agent, "NONE") && agent != "" {
+		e.Fields["agent"] = agent
 	}
 	position := ""
 	switch r.event {
@@ -128,7 +132,7 @@ func event(r row, at time.Time, line int, o format.Options, p *format.Parsed) fo
 		number("wait", 2)
 	}
 	// The agent rings in vain more than once a second when many are rung at once.
-	e.ID = identity(r.event, at, r.queue, r.agent, e.Fields["hold"], e.Fields["talk"], e.Fields["ring"], e.Fields["ringms"], e.Fields["wait"], e.Fields["key"], position)
+	e.ID = identity(r.event, at, r.queue, format.Identity(agent), e.Fields["hold"], e.Fields["talk"], e.Fields["ring"], e.Fields["ringms"], e.Fields["wait"], e.Fields["key"], position)
 	return e
 }
 
@@ -198,7 +202,7 @@ func arg(args []string, i int) string {
 	return ""
 }
 
-// identity is made of what an event says, without what identifies a customer.
+// identity is made of what an event says, without what identifies a person.
 func identity(name string, at time.Time, parts ...string) string {
 	return name + "-" + strconv.FormatInt(at.UnixMicro(), 10) + "-" + lenient.Hash(parts...)[:16]
 }

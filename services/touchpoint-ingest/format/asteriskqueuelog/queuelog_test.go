@@ -23,7 +23,7 @@ func lines(t *testing.T, log string) []string {
 	f, o := Format(), formattest.Options(t)
 	var out []string
 	for _, r := range f.Assemble(f.Parse(format.Delivery{Body: []byte(log), ReceivedAt: formattest.Now()}, o).Events, o) {
-		out = append(out, r.String())
+		out = append(out, formattest.Named(r).String())
 	}
 	return out
 }
@@ -41,7 +41,7 @@ func TestUnended(t *testing.T) {
 	}
 	var got []string
 	for _, r := range f.Unended("1772440000.1", p.Events, o) {
-		got = append(got, r.String())
+		got = append(got, formattest.Named(r).String())
 	}
 	want := `1772440000.1/2 v0 2026-03-02T08:27:00.000Z queue="support" channel="voice" agent="Agent/8" outcome="unterminated" contact="1772440000.1" customer="` +
 		o.Person("4930555000") + `" wait=21s ring=14s attempts=1`

@@ -153,12 +153,13 @@ func (r *reader) conversation(b *body) {
 		return
 	}
 	changed, _ := r.newest(c.UpdatedAt, c.LastActivity, c.Timestamp, c.CreatedAt)
-	f := r.fields(c, b)
+	call := lenient.ID(c.ID)
+	f := r.fields(call, c, b)
 	f["created_at"], f["status"] = created.Format(time.RFC3339Nano), status
 	if reply, ok := lenient.Time(c.FirstReply, r.o.Zone); ok {
 		f["first_reply_created_at"] = reply.Format(time.RFC3339Nano)
 	}
-	r.Events = append(r.Events, lenient.Identified(format.Event{Call: lenient.ID(c.ID), Name: "conversation", At: changed, Fields: f}, r.o))
+	r.Events = append(r.Events, lenient.Identified(format.Event{Call: call, Name: "conversation", At: changed, Fields: f}, r.o))
 }
 
 func (r *reader) rating(b *body) {
@@ -188,10 +189,11 @@ func (r *reader) rating(b *body) {
 			about = changed
 		}
 	}
-	f := r.fields(c, b)
+	call := lenient.ID("csat:" + string(b.ID))
+	f := r.fields(call, c, b)
 	delete(f, "priority")
 	f["conversation"], f["rating"], f["created_at"] = lenient.ID(c.ID), v, about.Format(time.RFC3339Nano)
-	e := format.Event{Call: lenient.ID("csat:" + string(b.ID)), Name: "csat", At: changed, Fields: f, Text: lenient.Comment(given.Comment)}
+	e := format.Event{Call: call, Name: "csat", At: changed, Fields: f, Text: lenient.Comment(given.Comment)}
 	if e.Text != "" {
 		e.Customer = f["contact"]
 	}
@@ -199,10 +201,10 @@ func (r *reader) rating(b *body) {
 }
 
 // fields are those that conversations and ratings have in common.
-func (r *reader) fields(c *conversation, b *body) map[string]string {
+func (r *reader) fields(call string, c *conversation, b *body) map[string]string {
 	f := map[string]string{
 		"inbox": string(cmp.Or(c.InboxID, b.Inbox.ID)), "channel": string(c.Channel), "priority": strings.ToLower(string(c.Priority)),
-		"team": string(cmp.Or(c.Meta.Team.Name, c.Meta.Team.ID)), "assignee": string(cmp.Or(c.Meta.Assignee.Name, c.Meta.Assignee.ID)),
+		"team": string(cmp.Or(c.Meta.Team.Name, c.Meta.Team.ID)), "assignee": r.o.Agent(call, string(cmp.Or(c.Meta.Assignee.Name, c.Meta.Assignee.ID))),
 	}
 	for _, who := range []party{c.Meta.Sender, b.Contact} {
 		// What other systems know a customer by comes first.

@@ -2,8 +2,9 @@
 // call of Fuzz, and its cases are folders of testdata.
 //
 // A case holds deliveries in the order of their names ("1.body", beside it "1.header" with lines "Name: value" and "1.url"
-// where a request is meant), "want" with one line for each thing that is to come of them, and "persons" with one line for
-// each text that identifies a person and must not be kept. Run it with -update to write "want" anew, then read what changed.
+// where a request is meant), "want" with one line for each thing that is to come of them, and "persons" and "agents" with one
+// line for each text that identifies a customer or an agent and must not be kept. A case whose records name an agent has
+// "agents". Run it with -update to write "want" anew, then read what changed: agents stand there by the names that were given.
 package formattest
 
 import (
@@ -36,7 +37,7 @@ func Options(t testing.TB) format.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return format.Options{Zone: zone, Person: person}
+	return format.Options{Zone: zone, Person: person, Agent: agent}
 }
 
 // person stands for the keyed hash of a text that identifies a person.
@@ -46,6 +47,34 @@ func person(text string) string {
 	}
 	sum := sha256.Sum256([]byte("formattest" + text))
 	return "p-" + hex.EncodeToString(sum[:6])
+}
+
+// agent stands for the token of an agent's name. Agents of two calls have nothing in common in it but the team, which holds the
+// name in hexadecimal digits: so tests can be written with names.
+func agent(call, name string) string {
+	if name == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("formattest" + call + "\x00" + name))
+	return format.Agent{Mark: hex.EncodeToString(sum[:8]), Team: hex.EncodeToString([]byte(name))}.String()
+}
+
+// Name returns whose name a token stands for; ok is false when it is none that Options made.
+func Name(token string) (name string, ok bool) {
+	a, ok := format.ParseAgent(token)
+	if !ok {
+		return "", false
+	}
+	b, err := hex.DecodeString(a.Team)
+	return string(b), err == nil
+}
+
+// Named returns a record with its agent's name in place of the token.
+func Named(r format.Record) *format.Record {
+	if name, ok := Name(r.Agent); ok {
+		r.Agent = name
+	}
+	return &r
 }
 
 // Run checks a format by all its cases.
@@ -83,6 +112,7 @@ func Run(t *testing.T, f *format.Format) {
 			unended(t, f, deliveries, o)
 			damaged(t, f, deliveries, o)
 			private(t, f, dir, deliveries, o)
+			remapped(t, f, deliveries, o)
 		})
 	}
 }
@@ -187,7 +217,7 @@ func records(f *format.Format, deliveries []format.Delivery, o format.Options) s
 	var b strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(newest)) {
 		r := newest[key]
-		b.WriteString(r.String() + "\n")
+		b.WriteString(Named(r).String() + "\n")
 	}
 	return b.String()
 }
@@ -249,22 +279,71 @@ func damaged(t *testing.T, f *format.Format, deliveries []format.Delivery, o for
 	}
 }
 
-// private makes sure that no text of "persons" is kept.
+// telling is the least length of a text that does not stand in others by chance.
+const telling = 3
+
+func asValue(events []format.Event, text string) bool {
+	return slices.ContainsFunc(events, func(e format.Event) bool {
+		return slices.Contains(slices.Collect(maps.Values(e.Fields)), text)
+	})
+}
+
+// private makes sure that no text of "persons" and "agents" is kept, and that agents are named by tokens alone.
 func private(t *testing.T, f *format.Format, dir string, deliveries []format.Delivery, o format.Options) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(dir, "persons"))
-	if err != nil {
-		return
-	}
+	persons, _ := os.ReadFile(filepath.Join(dir, "persons"))
+	agents, _ := os.ReadFile(filepath.Join(dir, "agents"))
+	texts := slices.DeleteFunc(strings.Split(string(persons)+"\n"+string(agents), "\n"), func(s string) bool { return strings.TrimSpace(s) == "" })
+	var events []format.Event
 	for _, d := range deliveries {
 		p := f.Parse(d, o)
+		events = append(events, p.Events...)
 		for i := range p.Events {
 			p.Events[i].Text = "" // sealed
 		}
 		kept := fmt.Sprintf("%+v", p)
-		for line := range strings.Lines(string(b)) {
-			if text := strings.TrimSpace(line); text != "" && strings.Contains(kept, text) {
+		for _, text := range texts {
+			if text = strings.TrimSpace(text); len(text) >= telling && strings.Contains(kept, text) || asValue(p.Events, text) {
 				t.Errorf("%q is kept", text)
+			}
+		}
+	}
+	for _, r := range f.Assemble(events, o) {
+		name, ok := Name(r.Agent)
+		switch {
+		case r.Agent == "":
+		case !ok:
+			t.Errorf("%s names its agent %q, which is no token", r.ID, r.Agent)
+		case !slices.Contains(texts, name):
+			t.Errorf("%s is by %q, who is missing in the file agents", r.ID, name)
+		}
+	}
+}
+
+// remapped makes sure that a repetition is one whatever the map says of the agents: by another team, and with scores of agents.
+func remapped(t *testing.T, f *format.Format, deliveries []format.Delivery, o format.Options) {
+	t.Helper()
+	other := o
+	other.Agent = func(call, name string) string {
+		a, ok := format.ParseAgent(o.Agent(call, name))
+		if !ok {
+			return ""
+		}
+		a.Hash, a.Team = strings.Repeat("0f", 16), "elsewhere"
+		return a.String()
+	}
+	for _, d := range deliveries {
+		before, after := f.Parse(d, o).Events, f.Parse(d, other).Events
+		if len(before) != len(after) {
+			t.Fatalf("%d events are %d after the map has changed", len(before), len(after))
+		}
+		ids := map[string]bool{}
+		for _, e := range before {
+			ids[e.Call+"\x00"+e.ID] = true
+		}
+		for _, e := range after {
+			if !ids[e.Call+"\x00"+e.ID] {
+				t.Errorf("event %s of %s is another after the map has changed", e.ID, e.Call)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ const (
 )
 
 // plain are variables kept as they are.
-var plain = []string{"cc_queue", "cc_agent", "cc_cause", "cc_cancel_reason", "hangup_cause", "sip_hangup_disposition"}
+var plain = []string{"cc_queue", "cc_cause", "cc_cancel_reason", "hangup_cause", "sip_hangup_disposition"}
 
 // read makes the event of one leg.
 func read(p *format.Parsed, line int, l leg, o format.Options) {
@@ -72,6 +72,7 @@ func read(p *format.Parsed, line int, l leg, o format.Options) {
 	for _, name := range plain {
 		keep(name, l.of(name))
 	}
+	keep("cc_agent", o.Agent(e.Call, l.of("cc_agent")))
 	known := len(p.Problems)
 	keep("call_uuid", lenient.ShortID(l.of("call_uuid"), 100, "hash-"))
 	for _, name := range []string{"start", "answer", "bridge", "end"} {
@@ -112,7 +113,7 @@ func read(p *format.Parsed, line int, l leg, o format.Options) {
 	keep("unreadable", unreadable(p.Problems[known:]))
 	sum := sha256.New()
 	for _, k := range slices.Sorted(maps.Keys(e.Fields)) {
-		fmt.Fprintf(sum, "%s=%s\n", k, e.Fields[k])
+		fmt.Fprintf(sum, "%s=%s\n", k, format.Identity(e.Fields[k]))
 	}
 	e.ID = e.Fields["uuid"] + ":" + hex.EncodeToString(sum.Sum(nil)[:6])
 	p.Events = append(p.Events, e.Event)

@@ -86,7 +86,7 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 		}
 	}
 	keep("CC-Queue", h.of("CC-Queue"))
-	keep("CC-Agent", h.of("CC-Agent"))
+	keep("CC-Agent", o.Agent(e.Call, h.of("CC-Agent")))
 	keep("CC-Member-Session-UUID", lenient.ShortID(session, 100, "hash-"))
 	keep("CC-Member-CID-Number", person(h.of("CC-Member-CID-Number"), o))
 	switch action {
@@ -114,7 +114,7 @@ func take(p *format.Parsed, line int, h headers, o format.Options) {
 		p.Problem(line, "Event-Date-Timestamp", "The event "+action+" has no time.", "Send the events with their Event-Date headers.")
 		return
 	}
-	e.ID = action + ":" + strconv.FormatInt(e.At.UnixMicro(), 10) + ":" + lenient.Hash(e.Fields["CC-Agent"])[:8]
+	e.ID = action + ":" + strconv.FormatInt(e.At.UnixMicro(), 10) + ":" + lenient.Hash(format.Identity(e.Fields["CC-Agent"]))[:8]
 	p.Events = append(p.Events, e)
 }
 

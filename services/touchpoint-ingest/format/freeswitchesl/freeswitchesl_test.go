@@ -37,7 +37,7 @@ func TestOpenAndUnended(t *testing.T) {
 		say := func(of func(string, []format.Event, format.Options) []format.Record) (s string) {
 			f.Records = of
 			for _, r := range f.Call("m1", p.Events, o) {
-				s += r.String()
+				s += formattest.Named(r).String()
 			}
 			return s
 		}

@@ -50,11 +50,11 @@ func known(call string, events []format.Event) *stay {
 		}
 		agent, called, answered := e.Fields["CC-Agent"], at(e, "CC-Agent-Called-Time"), at(e, "CC-Agent-Answered-Time")
 		if e.Name == offering {
-			offered[agent] = e.At.Truncate(time.Second)
+			offered[format.Identity(agent)] = e.At.Truncate(time.Second)
 			continue
 		}
 		if called.IsZero() {
-			called = offered[agent]
+			called = offered[format.Identity(agent)]
 		}
 		switch {
 		case e.Name == bridgeFail:

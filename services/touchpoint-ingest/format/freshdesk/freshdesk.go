@@ -134,10 +134,11 @@ func (r *reader) ticket(id, status string) {
 		}
 		created = at
 	}
-	f := r.common()
+	call := lenient.ID(id)
+	f := r.common(call)
 	f["status"], f["created_at"] = status, created.Format(time.RFC3339Nano)
 	f["priority"], f["type"] = strings.ToLower(r.b.get("ticket_priority", "priority")), strings.ToLower(r.b.get("ticket_type", "type"))
-	r.Events = append(r.Events, lenient.Identified(format.Event{Call: lenient.ID(id), Name: "ticket", At: at, Fields: f}, r.o))
+	r.Events = append(r.Events, lenient.Identified(format.Event{Call: call, Name: "ticket", At: at, Fields: f}, r.o))
 }
 
 // change reads the status that a ticket had before, where the event that is told is a change of it.
@@ -177,9 +178,10 @@ func (r *reader) rating(id string, rated map[string]string) {
 			r.problem("satisfaction_rating", "The code of the rating is not one of 103 to 100 and -101 to -103.", "Send the rating's code, as the API names it.")
 			continue
 		}
-		f := r.common()
+		call := lenient.ID("rating:" + id + ":" + question)
+		f := r.common(call)
 		f["ticket"], f["question"], f["points"], f["created_at"] = lenient.ID(id), question, strconv.Itoa(points), about.Format(time.RFC3339Nano)
-		e := format.Event{Call: lenient.ID("rating:" + id + ":" + question), Name: "rating", At: at, Fields: f}
+		e := format.Event{Call: call, Name: "rating", At: at, Fields: f}
 		if text != "" && (question == defaultQuestion || len(rated) == 1) {
 			e.Text, e.Customer = text, f["requester"]
 		}
@@ -188,10 +190,11 @@ func (r *reader) rating(id string, rated map[string]string) {
 }
 
 // common are the fields that tickets and ratings share.
-func (r *reader) common() map[string]string {
+func (r *reader) common(call string) map[string]string {
 	f := map[string]string{
-		"group": r.b.get("ticket_group_name", "group_name", "ticket_group_id", "group_id", "ticket_group", "group"),
-		"agent": r.b.get("ticket_agent_name", "agent_name", "ticket_agent_id", "agent_id", "ticket_responder_id", "responder_id"), "source": strings.ToLower(r.b.get("ticket_source", "source", "ticket_source_name")),
+		"group":  r.b.get("ticket_group_name", "group_name", "ticket_group_id", "group_id", "ticket_group", "group"),
+		"agent":  r.o.Agent(call, r.b.get("ticket_agent_name", "agent_name", "ticket_agent_id", "agent_id", "ticket_responder_id", "responder_id")),
+		"source": strings.ToLower(r.b.get("ticket_source", "source", "ticket_source_name")),
 	}
 	if mail := strings.ToLower(r.b.get("ticket_contact_email", "contact_email", "ticket_requester_email", "requester_email")); mail != "" {
 		f["requester"] = r.o.Person(mail)

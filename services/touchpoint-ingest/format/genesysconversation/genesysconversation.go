@@ -85,7 +85,7 @@ func (r *reader) conversation(raw []byte, line int) {
 		r.Problem(line, "conversationId", "A conversation without conversationId.", "Send conversations as the system answered.")
 		return
 	}
-	k := &kept{reader: r, line: line, fields: map[string]string{}, told: map[string]bool{}}
+	k := &kept{reader: r, call: lenient.DigestID(c.ConversationID), line: line, fields: map[string]string{}, told: map[string]bool{}}
 	start := k.time("conversationStart", c.ConversationStart)
 	end := k.time("conversationEnd", c.ConversationEnd)
 	switch {
@@ -103,16 +103,15 @@ func (r *reader) conversation(raw []byte, line int) {
 		k.text("divisionId", id)
 	}
 	k.sum(sessions(k, &c))
-	call := lenient.DigestID(c.ConversationID)
 	for i, s := range c.Surveys {
-		k.survey(call, i, s)
+		k.survey(i, s)
 	}
 	k.fields["latest"] = strconv.FormatInt(k.latest.UnixMilli(), 10)
-	r.Events = append(r.Events, format.Event{Call: call, ID: lenient.Digest(k.fields), Name: "conversation", At: k.latest, Fields: k.fields})
+	r.Events = append(r.Events, format.Event{Call: k.call, ID: lenient.Digest(k.fields), Name: "conversation", At: k.latest, Fields: k.fields})
 }
 
 // survey reads a customer's answer.
-func (k *kept) survey(call string, i int, s survey) {
+func (k *kept) survey(i int, s survey) {
 	score, ok := lenient.Number(s.SurveyPromoterScore)
 	switch {
 	case s.SurveyPromoterScore == "" || !strings.EqualFold(string(s.SurveyStatus), "Finished"):
@@ -127,10 +126,10 @@ func (k *kept) survey(call string, i int, s survey) {
 	}
 	id := s.SurveyID
 	if id == "" {
-		id = lenient.Text(call + ":survey:" + strconv.Itoa(i+1))
+		id = lenient.Text(k.call + ":survey:" + strconv.Itoa(i+1))
 	}
 	f := map[string]string{
 		"surveyId": lenient.DigestID(id), "surveyPromoterScore": strconv.FormatFloat(score, 'f', -1, 64), "surveyCompletedDate": at.UTC().Format(time.RFC3339Nano),
 	}
-	k.Events = append(k.Events, format.Event{Call: call, ID: lenient.Digest(f), Name: "survey", At: at, Fields: f})
+	k.Events = append(k.Events, format.Event{Call: k.call, ID: lenient.Digest(f), Name: "survey", At: at, Fields: f})
 }

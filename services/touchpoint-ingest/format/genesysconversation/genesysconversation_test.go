@@ -37,7 +37,7 @@ func TestSamples(t *testing.T) {
 		}
 		got := ""
 		for _, r := range f.Assemble(p.Events, o) {
-			got += r.String()
+			got += formattest.Named(r).String()
 		}
 		if got != want {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)

@@ -36,6 +36,7 @@ func (r *reader) unwrap(raw []byte, line int) {
 // kept gathers the fields of a conversation that are kept.
 type kept struct {
 	*reader
+	call   string
 	line   int
 	fields map[string]string
 	broken bool // a time that is needed cannot be read

@@ -190,7 +190,7 @@ func (k *kept) sum(all []part) {
 				break
 			}
 			if !x.interacted.IsZero() {
-				k.text("userId", x.user)
+				k.text("userId", lenient.Text(k.o.Agent(k.call, string(x.user))))
 			}
 			add("tAlert", either("talert", "tnotresponding"))
 			add("tTalkComplete", either("ttalkcomplete", "ttalk"))

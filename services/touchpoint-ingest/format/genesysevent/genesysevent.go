@@ -143,6 +143,9 @@ func (r *reader) event(raw []byte, line int) {
 // keep keeps what is used of an event.
 func (k *kept) keep(kind string, b *body) {
 	lower := func(t lenient.Text) lenient.Text { return lenient.Text(strings.ToLower(string(t))) }
+	agent := func(t lenient.Text) lenient.Text {
+		return lenient.Text(k.Agent(lenient.DigestID(b.ConversationID), string(t)))
+	}
 	k.Text("sessionId", b.SessionID)
 	k.Text("mediaType", channel(b))
 	if lower(b.MediaType) == "callback" {
@@ -169,11 +172,11 @@ func (k *kept) keep(kind string, b *body) {
 		k.Text("queueId", b.QueueID)
 		k.Text("divisionId", b.DivisionID)
 		k.Text("acdOutcome", lenient.Text(strings.ToUpper(string(b.AcdOutcome))))
-		k.Text("answeredUserId", b.AnsweredUserID)
+		k.Text("answeredUserId", agent(b.AnsweredUserID))
 		k.Number("connectedDurationMs", b.ConnectedDurationMs)
 	case "user":
 		k.Text("queueId", b.QueueID)
-		k.Text("userId", b.UserID)
+		k.Text("userId", agent(b.UserID))
 		k.Text("disconnectType", lower(b.DisconnectType))
 		k.Number("interactingDurationMs", b.InteractingDurationMs)
 		k.Number("heldDurationMs", b.HeldDurationMs)

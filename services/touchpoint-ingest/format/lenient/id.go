@@ -45,12 +45,14 @@ func Hash(parts ...string) string {
 func Digest(fields map[string]string) string {
 	h := sha256.New()
 	for _, k := range slices.Sorted(maps.Keys(fields)) {
-		h.Write([]byte(strconv.Itoa(len(k)) + k + strconv.Itoa(len(fields[k])) + fields[k]))
+		v := format.Identity(fields[k])
+		h.Write([]byte(strconv.Itoa(len(k)) + k + strconv.Itoa(len(v)) + v))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Identified drops an event's empty fields and gives it an id made of all that it says; of a text by its keyed hash alone.
+// Identified drops an event's empty fields and gives it an id made of all that it says; of a text by its keyed hash alone, of
+// an agent by what is the same whatever the map says.
 func Identified(e format.Event, o format.Options) format.Event {
 	maps.DeleteFunc(e.Fields, func(_, v string) bool { return v == "" })
 	h := sha256.New()
@@ -59,7 +61,7 @@ func Identified(e format.Event, o format.Options) format.Event {
 	add(e.At.UTC().Format(time.RFC3339Nano))
 	for _, k := range slices.Sorted(maps.Keys(e.Fields)) {
 		add(k)
-		add(e.Fields[k])
+		add(format.Identity(e.Fields[k]))
 	}
 	add(o.Person(e.Text))
 	add(e.Customer)

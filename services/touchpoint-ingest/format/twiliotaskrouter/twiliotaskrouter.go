@@ -62,7 +62,7 @@ func (f fields) set(name, value string) {
 
 // kept are the fields that are stored as they are.
 var kept = []string{
-	"TaskQueueName", "WorkerName", "WorkflowName", "TaskChannelUniqueName", "TaskCanceledReason", "ReservationSid", "TaskAge",
+	"TaskQueueName", "WorkflowName", "TaskChannelUniqueName", "TaskCanceledReason", "ReservationSid", "TaskAge",
 }
 
 func parse(d format.Delivery, o format.Options) (p format.Parsed) {
@@ -186,6 +186,7 @@ func take(p *format.Parsed, line int, f fields, o format.Options) {
 	for _, name := range kept {
 		keep(name, f[strings.ToLower(name)])
 	}
+	keep("WorkerName", o.Agent(e.Call, f["workername"]))
 	if e.Fields["TaskCanceledReason"] == "" && name == "task.canceled" {
 		keep("TaskCanceledReason", f["reason"])
 	}

@@ -31,7 +31,7 @@ func TestUnended(t *testing.T) {
 		f.Records = f.Unended
 		var got string
 		for _, r := range f.Call("WT1", events, o) {
-			got += r.String()
+			got += formattest.Named(r).String()
 		}
 		if got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", c.name, got, c.want)

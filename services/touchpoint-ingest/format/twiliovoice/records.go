@@ -122,7 +122,8 @@ func begun(sid string, events []format.Event) (r *format.Record, own *call, made
 		r.Direction, r.Queue, r.Customer = "outbound", own.fields["From"], own.fields["To"]
 	case "outbound-client": // an agent's softphone calls the application, and that the customer
 		r.Direction, r.Customer = "outbound", own.fields["To"]
-		_, r.Agent, _ = strings.Cut(own.fields["From"], ":")
+		_, before, _ := strings.Cut(own.fields["From"], ":") // in events stored before there were tokens
+		r.Agent = cmp.Or(own.fields["Client"], before)
 		if len(made) == 1 {
 			r.Customer = cmp.Or(made[0].fields["To"], r.Customer)
 		}

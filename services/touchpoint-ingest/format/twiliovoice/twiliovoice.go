@@ -113,7 +113,7 @@ func take(p *format.Parsed, line int, f map[string]string, d format.Delivery, o 
 			e.Fields[name] = value
 		}
 	}
-	parties(f, keep, o)
+	parties(e.Call, f, keep, o)
 	keep("AnsweredBy", strings.ToLower(f["answeredby"]))
 	for _, name := range []string{"CallDuration", "SequenceNumber"} {
 		s := f[strings.ToLower(name)]
@@ -143,9 +143,9 @@ func take(p *format.Parsed, line int, f map[string]string, d format.Delivery, o 
 	p.Events = append(p.Events, e)
 }
 
-// parties keeps who called and was called: the organisation's own numbers and clients (agents) as they are, customers hashed.
+// parties keeps who called and was called: the organisation's own numbers as they are, clients (agents) and customers hashed.
 // A call that the application made for a customer's carries the customer's number as its caller.
-func parties(f map[string]string, keep func(name, value string), o format.Options) {
+func parties(call string, f map[string]string, keep func(name, value string), o format.Options) {
 	direction, from, to := strings.ToLower(f["direction"]), f["from"], f["to"]
 	switch {
 	case f["parentcallsid"] != "":
@@ -153,11 +153,14 @@ func parties(f map[string]string, keep func(name, value string), o format.Option
 		keep("To", person(to, o))
 	case strings.HasPrefix(strings.ToLower(from), "client:"):
 		keep("Direction", "outbound-client")
-		keep("From", from)
+		keep("Client", o.Agent(call, from[len("client:"):]))
 		keep("To", person(to, o))
 	case direction == "inbound", direction == "trunking-originating":
 		keep("Direction", "inbound")
 		keep("From", person(from, o))
+		if strings.HasPrefix(strings.ToLower(to), "client:") {
+			to = "client:" // whose it is, is a name
+		}
 		keep("To", to)
 	case strings.HasPrefix(direction, "outbound"), direction == "trunking-terminating":
 		keep("Direction", "outbound")

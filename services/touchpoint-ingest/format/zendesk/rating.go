@@ -106,11 +106,12 @@ func (r *reader) answer(t *ticket, question, value, updated, created string, tex
 	if !ok {
 		about = changed
 	}
-	f := r.fields(t)
+	call := "rating:" + lenient.ID(t.ID)
+	f := r.fields(call, t)
 	delete(f, "priority")
 	delete(f, "type")
 	f["ticket"], f["question"], f["value"], f["created_at"] = lenient.ID(t.ID), question, value, about.Format(time.RFC3339Nano)
-	e := format.Event{Call: "rating:" + lenient.ID(t.ID), Name: "rating", At: changed, Fields: f, Text: lenient.Comment(text)}
+	e := format.Event{Call: call, Name: "rating", At: changed, Fields: f, Text: lenient.Comment(text)}
 	if e.Text != "" {
 		e.Customer = f["requester"]
 	}

@@ -204,19 +204,20 @@ func (r *reader) ticket(event string, previous, at lenient.Text, t *ticket) {
 			return
 		}
 	}
-	f := r.fields(t)
+	call := lenient.ID(t.ID)
+	f := r.fields(call, t)
 	f["status"] = status
 	if !created.IsZero() {
 		f["created_at"] = created.Format(time.RFC3339Nano)
 	}
-	r.Events = append(r.Events, lenient.Identified(format.Event{Call: lenient.ID(t.ID), Name: "ticket", At: changed, Fields: f}, r.o))
+	r.Events = append(r.Events, lenient.Identified(format.Event{Call: call, Name: "ticket", At: changed, Fields: f}, r.o))
 }
 
 // over reports whether a status is one of a ticket that has been dealt with.
 func over(status string) bool { return status == "solved" || status == "closed" }
 
 // fields are those that tickets and ratings have in common; a 0 is nobody's id.
-func (r *reader) fields(t *ticket) map[string]string {
+func (r *reader) fields(call string, t *ticket) map[string]string {
 	id := func(w lenient.Text) lenient.Text {
 		if w == "0" {
 			return ""
@@ -224,7 +225,7 @@ func (r *reader) fields(t *ticket) map[string]string {
 		return w
 	}
 	f := map[string]string{
-		"group": string(cmp.Or(t.Group, id(t.GroupID))), "assignee": string(cmp.Or(t.Assignee, id(t.AssigneeID))), "brand_id": string(id(t.BrandID)),
+		"group": string(cmp.Or(t.Group, id(t.GroupID))), "assignee": r.o.Agent(call, string(cmp.Or(t.Assignee, id(t.AssigneeID)))), "brand_id": string(id(t.BrandID)),
 		"form_id": string(cmp.Or(id(t.FormID), id(t.TicketForm))), "priority": strings.ToLower(string(t.Priority)), "type": strings.ToLower(string(t.Kind)),
 		"channel": strings.ToLower(string(cmp.Or(t.Via.Channel, t.Channel))), "rel": strings.ToLower(string(t.Via.Source.Rel)),
 	}

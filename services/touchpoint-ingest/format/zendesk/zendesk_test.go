@@ -40,8 +40,8 @@ func TestSample(t *testing.T) {
 		t.Fatalf("a solved ticket: %+v", got)
 	}
 	const want = `35436 v1558747425789534 2019-05-20T22:55:29.721Z queue="98738" channel="web" agent="235324" outcome="answered" customer="p-43c8dc6be2c1" attribute.brand_id="123" attribute.form_id="6876543" attribute.priority="low" attribute.status="solved" attribute.type="question"`
-	if got[0].String() != want {
-		t.Errorf("got\n%s\nwant\n%s", got[0].String(), want)
+	if formattest.Named(got[0]).String() != want {
+		t.Errorf("got\n%s\nwant\n%s", formattest.Named(got[0]).String(), want)
 	}
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"slices"
+	"time"
 
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	"github.com/touchstone-cx/touchstone/services/correlation/cell"
@@ -144,15 +145,23 @@ func (g *gaps) turned(q *compared, line []said, a *entry, own context, k int8) (
 	return line, changes
 }
 
-// wouldBear adds to a fact that is ruled out the cases of linked metrics that it would bear.
-func (v *View) wouldBear(f *Fact, e *entry) {
+// turn is which way a fact's line is turned to see what the fact bears: taken out while it is in, put in where it is ruled out.
+func (f *Fact) turn() int8 {
+	if f.Excluded {
+		return 1
+	}
+	return -1
+}
+
+// linkedValues adds to a fact the cases of linked metrics that it bears, or would if it were not ruled out.
+func (v *View) linkedValues(f *Fact, e *entry) {
 	if v.org.links == nil || !e.has(flagCustomer) {
 		return
 	}
 	l := v.org.links
-	_, m, changes := l.turned(l.lines[e.customer], e, 1)
+	_, m, changes := l.turned(l.lines[e.customer], e, f.turn())
 	for _, c := range changes {
-		if c.k < 0 || c.at != m {
+		if c.k != f.turn() || c.at != m {
 			continue
 		}
 		f.Values[l.of[c.metric].Base] = c.known()
@@ -162,8 +171,8 @@ func (v *View) wouldBear(f *Fact, e *entry) {
 	}
 }
 
-// wouldGap adds to an answer that is ruled out the gaps that it would bear.
-func (v *View) wouldGap(f *Fact, a, interaction *entry) {
+// gapValues adds to an answer the gaps that it bears, or would.
+func (v *View) gapValues(f *Fact, a, interaction *entry) {
 	g := v.org.gaps
 	own, _ := answerContext(a, interaction)
 	customer, known := whose(a, interaction)
@@ -171,11 +180,49 @@ func (v *View) wouldGap(f *Fact, a, interaction *entry) {
 	if q == nil || !known {
 		return
 	}
-	_, changes := g.turned(q, g.lines[saidBy{customer, q.question}], a, own, 1)
+	_, changes := g.turned(q, g.lines[saidBy{customer, q.question}], a, own, f.turn())
 	for i := range changes {
-		if c := &changes[i]; c.k > 0 && c.of.hi == a.hi && c.of.lo == a.lo {
+		if c := &changes[i]; c.k == f.turn() && c.of.hi == a.hi && c.of.lo == a.lo {
 			f.Values[v.s.symbols.name(q.gap[c.baseline])] = c.gap()
 			f.Values[v.s.symbols.name(q.expected[c.baseline])] = c.expected
 		}
 	}
+}
+
+// counts reports whether a measure is a linked metric or its cases.
+func (l *links) counts(measure string) bool {
+	return slices.ContainsFunc(l.of, func(x Linked) bool { return x.ID == measure || x.Base == measure })
+}
+
+// counts reports whether a measure is a gap or what was expected.
+func (g *gaps) counts(measure uint32) bool {
+	for _, q := range g.of {
+		if measure != 0 && (slices.Contains(q.gap[:], measure) || slices.Contains(q.expected[:], measure)) {
+			return true
+		}
+	}
+	return false
+}
+
+// entry reads a fact's entry and that of the interaction that it is about, nil where it is about none.
+func (v *View) entry(number uint64) (e, about *entry, err error) {
+	e = new(entry)
+	if err = v.read(number, e); err == nil && e.about > 0 && e.about != aboutSealed {
+		about = new(entry)
+		err = v.read(e.about-1, about)
+	}
+	return e, about, err
+}
+
+// bearer returns a context as a fact, as far as it takes to know where it counts.
+func (v *View) bearer(c context) *Fact {
+	name := v.s.symbols.name
+	f := &Fact{
+		Counted: true, At: time.UnixMilli(c.at).UTC(),
+		Touchpoint: name(c.touchpoint), Channel: name(c.channel), Team: name(c.team), Outcome: name(c.outcome),
+	}
+	for _, a := range c.attributes {
+		f.Attributes = append(f.Attributes, name(a))
+	}
+	return f
 }
