@@ -92,7 +92,8 @@ func Recounts(old, new *Map) []string {
 }
 
 // Incompatible returns what new declares in contradiction to old, of which the facts of history were written: another unit
-// or resolution of a metric, another scale of a question, a metric that was a question or a linked metric, or the reverse.
+// or resolution of a metric, another scale of a question, a metric that was a question or a linked metric, or the reverse; and a
+// survey that goes back in its life.
 func Incompatible(old, new *Map) []*mapv1.Problem {
 	if old == nil || new == nil {
 		return nil
@@ -119,7 +120,13 @@ func Incompatible(old, new *Map) []*mapv1.Problem {
 	}
 	for i, q := range new.Proto.GetQuestions() {
 		at := fmt.Sprintf("questions[%d]", i)
-		if was, ok := old.Questions[q.GetId()]; ok && (was.Min != int64(q.GetScaleMin()) || was.Max != int64(q.GetScaleMax())) {
+		if was, ok := old.Questions[q.GetId()]; ok && was.Of != "" {
+			add(at+".id", fmt.Sprintf("%q was a part of the question %q and cannot become a question of its own.", q.GetId(), was.Of))
+		} else if ok && (scaleless(was.Kind) || scaleless(q.GetKind())) {
+			if was.Kind != q.GetKind() {
+				add(at+".kind", fmt.Sprintf("The question %q was of kind %s and cannot become one of kind %s: its answers are carried otherwise.", q.GetId(), kindName(was.Kind), kindName(q.GetKind())))
+			}
+		} else if ok && (was.Min != int64(q.GetScaleMin()) || was.Max != int64(q.GetScaleMax())) {
 			add(at+".scale_max", fmt.Sprintf("The scale of the question %q was %d to %d and cannot become %d to %d.", q.GetId(), was.Min, was.Max, q.GetScaleMin(), q.GetScaleMax()))
 		}
 		if _, ok := old.Metrics[q.GetId()]; ok {
@@ -148,6 +155,10 @@ func Incompatible(old, new *Map) []*mapv1.Problem {
 		}
 	}
 	incompatibleDerived(old, new, add)
+	incompatibleParts(old, new, add)
+	incompatibleSurveys(old, new, func(field, message, remedy string) {
+		problems = append(problems, &mapv1.Problem{Field: field, Message: message, Remedy: remedy})
+	})
 	return problems
 }
 
