@@ -31,14 +31,10 @@ func Spec(m *expmap.Map) score.Spec {
 			score.Measure{ID: expmap.LinkedBase(p.GetId()), Kind: score.Metric, Unit: cases, Resolution: 1})
 	}
 	for _, p := range m.Proto.GetQuestions() {
-		q := score.Measure{
-			ID: p.GetId(), Kind: kindOf(p.GetKind()), Resolution: 1, Min: int64(p.GetScaleMin()), Max: int64(p.GetScaleMax()),
-			Facet: facetOf(p.GetFacet()),
+		if q, own := question(p); own {
+			s.Questions = append(s.Questions, q)
 		}
-		for _, c := range p.GetChoices() {
-			q.Options = append(q.Options, score.Option{Value: int64(c.GetValue()), Label: c.GetLabel(), Feeling: feelingOf(c.GetFeeling())})
-		}
-		s.Questions = append(s.Questions, q)
+		s.Questions = append(s.Questions, parts(m, p)...)
 	}
 	for _, p := range m.Proto.GetOutcomes() {
 		s.Outcomes = append(s.Outcomes, p.GetId())
@@ -74,6 +70,16 @@ func kindOf(k mapv1.QuestionKind) score.Kind {
 		return score.Importance
 	case mapv1.QuestionKind_QUESTION_KIND_EMOTION:
 		return score.Emotion
+	case mapv1.QuestionKind_QUESTION_KIND_TEXT:
+		return score.Text
+	case mapv1.QuestionKind_QUESTION_KIND_COMPARISON:
+		return score.Comparison
+	case mapv1.QuestionKind_QUESTION_KIND_REASON:
+		return score.Reason
+	case mapv1.QuestionKind_QUESTION_KIND_MULTIPLE: // its parts
+		return score.Mark
+	case mapv1.QuestionKind_QUESTION_KIND_RANKING: // its parts
+		return score.Rank
 	case mapv1.QuestionKind_QUESTION_KIND_CHOICE:
 		return score.Choice
 	case mapv1.QuestionKind_QUESTION_KIND_PERCEIVED:

@@ -143,7 +143,7 @@ func (c *conditions) item(text string, before []*mapv1.Question) (*Condition, er
 	if err != nil {
 		return nil, sentenceError{"Conditions cannot be read: " + stopped(err.Error())}
 	}
-	tree, err := compile(env, text, "question before it", keys(kinds))
+	tree, err := compile(env, text, "earlier question", keys(kinds))
 	if err != nil {
 		return nil, err
 	}

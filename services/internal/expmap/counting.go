@@ -18,7 +18,8 @@ import (
 //     read again, whole, when they are declared again. Nothing is counted again.
 //   - Reading changes (names, owners, journeys, stages, steps, wording, better, service levels, where a question or a metric
 //     belongs, a question's kind on the same scale, pairings, segments, where a team stands and when, targets, CX scores,
-//     calendars, action rules) act at once, on all history. A changed feed holds for what comes from then on.
+//     calendars, action rules) act at once, on all history. A changed feed holds for what comes from then on, and so do surveys,
+//     messages, contact rules and wordings; a changed wording of the same id is told by Diff.
 //   - Another zone cuts other days, and another set of breakdowns needs other cells: history is counted again (Recounts).
 //     That holds for a breakdown taken away, too: it would go stale and be wrong on the day it comes back.
 //   - A linked metric follows customers from interaction to interaction: a new one, and one for which other interactions count

@@ -173,6 +173,9 @@ const linkedMetrics = "touchstone.map.v1.Map.linked_metrics"
 // written is a value as a map writes it; "" where it is left out.
 func written(m protoreflect.Message, fd protoreflect.FieldDescriptor) string {
 	if !m.Has(fd) && !zeroSpeaks(fd) {
+		if fd.Kind() == protoreflect.EnumKind {
+			return unset(fd.Enum())
+		}
 		return ""
 	}
 	return text(m.Get(fd), fd)

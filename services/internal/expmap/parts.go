@@ -111,14 +111,23 @@ func buildQuestion(q *mapv1.Question, of string) *Question {
 		ID: q.GetId(), Kind: q.GetKind(), Min: int64(q.GetScaleMin()), Max: int64(q.GetScaleMax()), Resolution: 1, Of: of,
 		Touchpoints: set(q.GetTouchpoints()), Proto: q,
 	}
-	switch {
-	case of != "":
-	case q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_TEXT:
-		out.Min, out.Max, out.Resolution = leastSentiment, mostSentiment, sentimentResolution
-	case !hasValue(q.GetKind()):
-		out.Min, out.Max = 1, 0
+	if of == "" {
+		out.Resolution = Resolution(q.GetKind())
+		out.Min, out.Max = Scale(q)
 	}
 	return out
+}
+
+// Scale returns the least and the largest value that facts carry of a declared question; lo is above hi where it is answered by
+// its parts alone.
+func Scale(q *mapv1.Question) (lo, hi int64) {
+	switch {
+	case q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_TEXT:
+		return leastSentiment, mostSentiment
+	case !hasValue(q.GetKind()):
+		return 1, 0
+	}
+	return int64(q.GetScaleMin()), int64(q.GetScaleMax())
 }
 
 // kindName is a kind as a map writes it.
