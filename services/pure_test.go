@@ -44,6 +44,7 @@ func calculations() []calculation {
 		// It seals what is personal, under fresh keys: that alone does not repeat.
 		{dir: "touchpoint-ingest/admit", may: []string{contract + "fact/v1", contract + "ingest/v1", expmap, seal, fault, wire, protobuf}},
 		{dir: "touchpoint-ingest/cloudevent", may: []string{contract + "fact/v1", contract + "ingest/v1", expmap, fault, wire, protobuf}},
+		{dir: "survey/align"},
 		{
 			dir: "survey/page", may: []string{fault, yaml, "golang.org/x/text"},
 			except: []string{"page.go", "handler.go", "step.go", "stop.go", "request.go", "render.go"},

@@ -349,3 +349,33 @@ func TestTheDiffOfSurveys(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+func TestCoverageOfSurveys(t *testing.T) {
+	c := expmap.Cover(shopWith(t, func(p *mapv1.Map) {
+		p.Surveys = append(p.Surveys, &mapv1.Survey{
+			Id: "old", State: mapv1.SurveyState_SURVEY_STATE_CLOSED,
+			Trigger: &mapv1.SurveyTrigger{Touchpoints: []string{"order"}}, Items: []*mapv1.SurveyItem{{Question: "nps"}},
+		})
+		p.Questions = append(p.Questions, &mapv1.Question{Id: "spare", Touchpoints: []string{"order"}})
+	}))
+	if !slices.Equal(c.Surveyed["help"], []string{"after_help"}) || !slices.Equal(c.Surveyed["work"], []string{"at_work"}) || len(c.Surveyed) != 2 {
+		t.Errorf("%v", c.Surveyed)
+	}
+	if got := c.Of(expmap.WithoutSurvey); !slices.Equal(got, []string{"order"}) {
+		t.Errorf("without survey: %v", got)
+	}
+	if got := c.Of(expmap.InNoSurvey); !slices.Equal(got, []string{"spare"}) {
+		t.Errorf("in no survey: %v", got)
+	}
+	if c.SurveysLine() != "2 surveys ask about 2 of 3 touchpoints." {
+		t.Error(c.SurveysLine())
+	}
+	none := expmap.Cover(shopWith(t, func(p *mapv1.Map) { p.Surveys = nil }))
+	if none.SurveysLine() != "" || len(none.Of(expmap.WithoutSurvey))+len(none.Of(expmap.InNoSurvey)) > 0 {
+		t.Errorf("%+v", none)
+	}
+	owned := expmap.Cover(shopWith(t, func(p *mapv1.Map) { p.Roles = append(p.Roles, &mapv1.Role{Id: "asker"}); p.Surveys[1].Owner = "asker" }))
+	if len(owned.Of(expmap.OwnsNothing)) > 0 {
+		t.Error(owned.Of(expmap.OwnsNothing))
+	}
+}
