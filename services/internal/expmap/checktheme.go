@@ -2,6 +2,7 @@ package expmap
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
@@ -28,6 +29,8 @@ func (c *checker) theme(at string, t *mapv1.Theme) {
 			first[is] = j
 			if strings.Trim(is, "* ") == "" {
 				c.add(fmt.Sprintf("%s.words[%d]", field, j), "A word of the theme is empty: it would be found in every text.", "Write it, or delete it.")
+			} else if slices.ContainsFunc(strings.Fields(is), func(w string) bool { return strings.Contains(strings.TrimSuffix(w, "*"), "*") }) {
+				c.add(fmt.Sprintf("%s.words[%d]", field, j), fmt.Sprintf("In %q a * stands elsewhere than at the end of a word.", word), "Write the beginning of the word, and * for whatever ends it.")
 			}
 		}
 	}

@@ -180,8 +180,12 @@ func (c *checker) idOf(id string) string {
 		what     string
 		declared map[string]int
 	}{
-		{"a metric", c.metrics}, {"a question", c.questions}, {"a linked metric", c.linked}, {"a service level", c.levels},
-		{"a ratio", c.ratios}, {"a CX score", c.cxScores},
+		{"a metric", c.metrics},
+		{"a question", c.questions},
+		{"a linked metric", c.linked},
+		{"a service level", c.levels},
+		{"a ratio", c.ratios},
+		{"a CX score", c.cxScores},
 	} {
 		if has(other.declared, id) {
 			return other.what
