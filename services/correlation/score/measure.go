@@ -112,6 +112,8 @@ type Measure struct {
 	Options []Option
 	// Facet of the open experience index that a question measures.
 	Facet Facet
+	// Employees is true for a question that is asked of employees, as every ENPS is.
+	Employees bool
 	// Floor is the value in units from which an experience is a bad one, see bad; nil where there is none.
 	Floor *float64
 	// Compared says what answers to a question are compared with; nil for most.
@@ -128,6 +130,8 @@ type Compared struct {
 }
 
 func (m Measure) isQuestion() bool { return m.Kind != Metric }
+
+func (m Measure) ofEmployees() bool { return m.Kind == ENPS || m.Employees }
 
 // isNominal reports whether the values of answers only name them.
 func (m Measure) isNominal() bool { return m.Kind == Emotion || m.Kind == Choice || m.Kind == Reason }

@@ -30,11 +30,16 @@ func Spec(m *expmap.Map) score.Spec {
 			score.Measure{ID: p.GetId(), Kind: score.Metric, Unit: unit, Resolution: resolutions[p.GetId()]},
 			score.Measure{ID: expmap.LinkedBase(p.GetId()), Kind: score.Metric, Unit: cases, Resolution: 1})
 	}
+	employees := expmap.AskedOfEmployees(m.Proto)
 	for _, p := range m.Proto.GetQuestions() {
+		of := len(s.Questions)
 		if q, own := question(p); own {
 			s.Questions = append(s.Questions, q)
 		}
 		s.Questions = append(s.Questions, parts(m, p)...)
+		for i := range s.Questions[of:] {
+			s.Questions[of+i].Employees = employees[p.GetId()]
+		}
 	}
 	for _, p := range m.Proto.GetOutcomes() {
 		s.Outcomes = append(s.Outcomes, p.GetId())

@@ -17,6 +17,8 @@ type checker struct {
 	ratios, surveys, themes, messages                                              map[string]int
 	// Questions by the ids of their parts.
 	parts map[string]int
+	// Questions asked of employees.
+	ofEmployees map[string]bool
 	// The declared stages; where none is declared, those that touchpoints name.
 	stages map[string]int
 	places places
@@ -71,6 +73,7 @@ func check(p *mapv1.Map) []*mapv1.Problem {
 	each("messages", p.GetMessages(), c.message)
 	c.contactRules(p.GetContactRules())
 	c.allSurveys(p.GetSurveys())
+	c.employees(p.GetSurveys())
 	return c.problems
 }
 
@@ -99,6 +102,7 @@ func (c *checker) declareAll() {
 	c.themes = declare(c, "themes", "theme", p.GetThemes())
 	c.messages = declare(c, "messages", "message template", p.GetMessages())
 	c.parts = map[string]int{}
+	c.ofEmployees = AskedOfEmployees(p)
 	if len(p.GetStages()) == 0 {
 		for i, t := range p.GetTouchpoints() {
 			if s := t.GetStage(); s != "" {

@@ -157,9 +157,11 @@ func Incompatible(old, new *Map) []*mapv1.Problem {
 	}
 	incompatibleDerived(old, new, add)
 	incompatibleParts(old, new, add)
-	incompatibleSurveys(old, new, func(field, message, remedy string) {
+	say := func(field, message, remedy string) {
 		problems = append(problems, &mapv1.Problem{Field: field, Message: message, Remedy: remedy})
-	})
+	}
+	incompatibleSurveys(old, new, say)
+	incompatibleEmployees(old, new, say)
 	return problems
 }
 

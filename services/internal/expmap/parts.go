@@ -171,6 +171,17 @@ func (c *checker) partNames() {
 	}
 }
 
+// questionOf returns the question that a measure is the answer to, or a part of; "" for none.
+func (c *checker) questionOf(measure string) string {
+	if i, is := c.parts[measure]; is {
+		return c.p.GetQuestions()[i].GetId()
+	}
+	if has(c.questions, measure) {
+		return measure
+	}
+	return ""
+}
+
 // idOf says what an id is taken by already, "" for nothing.
 func (c *checker) idOf(id string) string {
 	if j, is := c.parts[id]; is {

@@ -144,10 +144,10 @@ func directed(p *mapv1.Map, q *mapv1.Question) bool {
 
 // indexed reports whether any touchpoint asks about success, effort and emotion of the open experience index.
 func indexed(p *mapv1.Map) bool {
-	asked := map[string]map[mapv1.Facet]bool{}
+	asked, employees := map[string]map[mapv1.Facet]bool{}, AskedOfEmployees(p)
 	for _, q := range p.GetQuestions() {
 		f := q.GetFacet()
-		if f == mapv1.Facet_FACET_UNSPECIFIED || q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_ENPS || q.GetScaleMin() != 1 || q.GetScaleMax() != 7 {
+		if f == mapv1.Facet_FACET_UNSPECIFIED || employees[q.GetId()] || q.GetScaleMin() != 1 || q.GetScaleMax() != 7 {
 			continue
 		}
 		for _, t := range q.GetTouchpoints() {

@@ -167,6 +167,7 @@ func TestConditionsGoByTheAnswersBefore(t *testing.T) {
 	}
 	m := compile(t, shopWith(t, func(p *mapv1.Map) {
 		p.Surveys[0].State = mapv1.SurveyState_SURVEY_STATE_UNSPECIFIED
+		p.Surveys = p.Surveys[:1]
 		p.Surveys[0].Items = []*mapv1.SurveyItem{{Question: "why"}, {Question: "first"}, {Question: "nps", When: `why != "" && first[0] == 2`}}
 	}))
 	if !m.Surveys["after_help"].Questions[2].When.Holds(map[string]expmap.Answer{"why": {Text: "x"}, "first": {Values: []int32{2, 1, 3}}}) {
@@ -377,5 +378,31 @@ func TestCoverageOfSurveys(t *testing.T) {
 	owned := expmap.Cover(shopWith(t, func(p *mapv1.Map) { p.Roles = append(p.Roles, &mapv1.Role{Id: "asker"}); p.Surveys[1].Owner = "asker" }))
 	if len(owned.Of(expmap.OwnsNothing)) > 0 {
 		t.Error(owned.Of(expmap.OwnsNothing))
+	}
+}
+
+// What employees answered is not shown as customers' answers are, whatever becomes of the survey.
+func TestAnswersOfEmployeesStayTheirs(t *testing.T) {
+	in := func(change func(*mapv1.Map)) *expmap.Map {
+		return compile(t, shopWith(t, func(p *mapv1.Map) { p.Surveys[1].State = mapv1.SurveyState_SURVEY_STATE_PAUSED; change(p) }))
+	}
+	old := in(func(*mapv1.Map) {})
+	if got := expmap.AskedOfEmployees(old.Proto); len(got) != 1 || !got["first"] {
+		t.Errorf("%v", got)
+	}
+	for name, c := range map[string]struct {
+		change func(*mapv1.Map)
+		want   int
+	}{
+		"closed":                      {func(p *mapv1.Map) { p.Surveys[1].State = mapv1.SurveyState_SURVEY_STATE_CLOSED }, 0},
+		"removed":                     {func(p *mapv1.Map) { p.Surveys = p.Surveys[:1] }, 1},
+		"removed with its question":   {func(p *mapv1.Map) { p.Surveys = p.Surveys[:1]; p.Questions = p.Questions[:5] }, 0},
+		"another audience":            {func(p *mapv1.Map) { p.Surveys[1].Wave.Audience = mapv1.Audience_AUDIENCE_CUSTOMERS }, 1},
+		"its question taken off":      {func(p *mapv1.Map) { p.Surveys[1].Items = nil }, 1},
+		"its question asked by other": {func(p *mapv1.Map) { p.Surveys[1].Id = "again" }, 0},
+	} {
+		if got := expmap.Incompatible(old, in(c.change)); len(got) != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
