@@ -81,23 +81,32 @@ func (c *Condition) holds(known map[string]any) bool {
 // conditions compiles the conditions of a map.
 type conditions struct {
 	p         *mapv1.Map
+	base      *cel.Env
 	ofTrigger *cel.Env
 	names     map[string]map[string]int // what trigger conditions may name, by variable
 }
 
 func newConditions(p *mapv1.Map) *conditions { return &conditions{p: p} }
 
-func environment(variables ...cel.EnvOption) (*cel.Env, error) {
-	return cel.NewEnv(append([]cel.EnvOption{
-		cel.ClearMacros(), cel.Macros(cel.HasMacro), cel.ParserExpressionSizeLimit(conditionSize), cel.ParserRecursionLimit(conditionDepth),
-		cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
-	}, variables...)...)
+// environment returns what conditions may use, with variables of their own.
+func (c *conditions) environment(variables ...cel.EnvOption) (*cel.Env, error) {
+	if c.base == nil {
+		base, err := cel.NewEnv(
+			cel.ClearMacros(), cel.Macros(cel.HasMacro), cel.ParserExpressionSizeLimit(conditionSize), cel.ParserRecursionLimit(conditionDepth),
+			cel.CrossTypeNumericComparisons(true), cel.DefaultUTCTimeZone(true),
+		)
+		if err != nil {
+			return nil, err
+		}
+		c.base = base
+	}
+	return c.base.Extend(variables...)
 }
 
 // trigger compiles a condition over an interaction. The error is a sentence.
 func (c *conditions) trigger(text string) (*Condition, error) {
 	if c.ofTrigger == nil {
-		env, err := environment(
+		env, err := c.environment(
 			cel.Variable("touchpoint", cel.StringType), cel.Variable("channel", cel.StringType), cel.Variable("team", cel.StringType),
 			cel.Variable("outcome", cel.StringType), cel.Variable("attributes", cel.MapType(cel.StringType, cel.StringType)),
 			cel.Variable("metrics", cel.MapType(cel.StringType, cel.DoubleType)),
@@ -139,7 +148,7 @@ func (c *conditions) item(text string, before []*mapv1.Question) (*Condition, er
 		}
 		variables = append(variables, cel.Variable(q.GetId(), t))
 	}
-	env, err := environment(variables...)
+	env, err := c.environment(variables...)
 	if err != nil {
 		return nil, sentenceError{"Conditions cannot be read: " + stopped(err.Error())}
 	}

@@ -104,7 +104,7 @@ func (d *differ) message(path, thing string, old, new protoreflect.Message) {
 			if old.Has(fd) != new.Has(fd) && len(d.changes) == found {
 				d.field(path, thing, fd, presence(old.Has(fd)), presence(new.Has(fd))) // given, and empty
 			}
-		case !old.Get(fd).Equal(new.Get(fd)):
+		case !old.Get(fd).Equal(new.Get(fd)), old.Has(fd) != new.Has(fd): // 0 and nothing may differ
 			d.field(path, thing, fd, written(old, fd), written(new, fd))
 		}
 	}

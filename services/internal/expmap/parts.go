@@ -130,6 +130,9 @@ func Scale(q *mapv1.Question) (lo, hi int64) {
 	return int64(q.GetScaleMin()), int64(q.GetScaleMax())
 }
 
+// KindName is the question's kind as a map writes it ("yes_no").
+func (q *Question) KindName() string { return kindName(q.Kind) }
+
 // kindName is a kind as a map writes it.
 func kindName(k mapv1.QuestionKind) string {
 	d := k.Descriptor()

@@ -59,6 +59,9 @@ func TestPartsAreQuestionsOfTheirOwn(t *testing.T) {
 			t.Errorf("%s: %+v", id, q)
 		}
 	}
+	if got := m.Questions["why_waiting"].KindName(); got != "yes_no" {
+		t.Errorf("kind %s", got)
+	}
 	if len(m.Questions) != 6+2+2+3 {
 		t.Errorf("%d questions with their parts", len(m.Questions))
 	}

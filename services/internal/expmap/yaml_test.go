@@ -168,6 +168,9 @@ func TestWriteYAMLReadsBackTheSame(t *testing.T) {
 				Boundary:  mapv1.Boundary(rapid.IntRange(0, 2).Draw(t, "boundary")),
 			})
 			p.Metrics = append(p.Metrics, &mapv1.Metric{Resolution: rapid.Uint32().Draw(t, "resolution")})
+			p.Surveys = append(p.Surveys, &mapv1.Survey{Sample: &mapv1.Sample{
+				Seed: rapid.Uint64().Draw(t, "seed"), Shares: rapid.MapOf(text, rapid.Float64Min(0)).Draw(t, "shares"),
+			}})
 		}
 		data, err := expmap.WriteYAML(p)
 		if err != nil {
@@ -191,9 +194,11 @@ func TestWriteYAMLRefusesToLose(t *testing.T) {
 
 func FuzzReadYAML(f *testing.F) {
 	f.Add([]byte(smallYAML))
-	if data, err := os.ReadFile("testdata/whole.yaml"); err != nil {
-		f.Fatal(err)
-	} else {
+	for _, file := range []string{"whole.yaml", "surveys.yaml"} {
+		data, err := os.ReadFile("testdata/" + file)
+		if err != nil {
+			f.Fatal(err)
+		}
 		f.Add(data)
 	}
 	f.Add([]byte("organisation: &a [*a]"))
