@@ -81,6 +81,11 @@ func (c *checker) trigger(at string, t *mapv1.SurveyTrigger, conditions *conditi
 	}
 	c.refer(at+".touchpoints", "touchpoint", t.GetTouchpoints(), c.touchpoints)
 	c.refer(at+".outcomes", "outcome", t.GetOutcomes(), c.outcomes)
+	for i, o := range t.GetOutcomes() {
+		if slices.Contains(c.p.GetContactRules().GetDoNotAsk(), o) {
+			c.add(fmt.Sprintf("%s.outcomes[%d]", at, i), fmt.Sprintf("After the outcome %q nobody is asked, as contact_rules say.", o), "Delete it here, or in do_not_ask.")
+		}
+	}
 	if t.GetWhen() == "" {
 		return
 	}

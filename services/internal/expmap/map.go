@@ -57,6 +57,8 @@ type Map struct {
 	Calendars map[string]*Calendar
 	// Surveys by id.
 	Surveys map[string]*Survey
+	// After are the active surveys that ask after interactions at a touchpoint, by its id, in the order of the map; see Trigger.Asks.
+	After map[string][]*Survey
 	// Contact is what holds over all surveys.
 	Contact Contact
 	// Themes in the order of the map.

@@ -170,9 +170,17 @@ type Theme struct {
 func buildSurveys(m *Map) {
 	p := m.Proto
 	m.Surveys = make(map[string]*Survey, len(p.GetSurveys()))
+	m.After = map[string][]*Survey{}
 	c := newConditions(p)
 	for _, s := range p.GetSurveys() {
-		m.Surveys[s.GetId()] = buildSurvey(m, c, s)
+		built := buildSurvey(m, c, s)
+		m.Surveys[s.GetId()] = built
+		if built.Trigger == nil || built.State != mapv1.SurveyState_SURVEY_STATE_ACTIVE {
+			continue
+		}
+		for t := range built.Trigger.touchpoints {
+			m.After[t] = append(m.After[t], built)
+		}
 	}
 	r := p.GetContactRules()
 	from, okFrom := clockOr(r.GetFrom(), contactFrom)

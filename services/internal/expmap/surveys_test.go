@@ -120,6 +120,14 @@ func TestATriggerAsksAfterWhatItNames(t *testing.T) {
 		change(i)
 		return s.Trigger.Asks(i)
 	}
+	m := compile(t, shopWith(t, func(p *mapv1.Map) {
+		again := proto.CloneOf(p.Surveys[0])
+		again.Id = "again"
+		p.Surveys = append(p.Surveys, again, &mapv1.Survey{Id: "draft", Trigger: &mapv1.SurveyTrigger{Touchpoints: []string{"help"}}})
+	}))
+	if a := m.After["help"]; len(m.After) != 1 || len(a) != 2 || a[0].ID != "after_help" || a[1].ID != "again" {
+		t.Errorf("%v ask after help", a)
+	}
 	for name, c := range map[string]struct {
 		change func(*expmap.Interaction)
 		want   bool
