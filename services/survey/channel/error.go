@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"regexp"
 	"syscall"
 	"time"
 
@@ -48,13 +49,15 @@ func Refused(reason string) *Error { return &Error{Reason: reason, Permanent: tr
 // Later is an error that is no fault of this message.
 func Later(reason string) *Error { return &Error{Reason: reason} }
 
+var idPattern = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+
 // Check tells whether a message can be brought by a medium at all.
 func Check(m *Message, medium gate.Medium) error {
 	switch {
 	case m.Medium != medium:
 		return Refused("The message is for another medium than " + medium.String() + ".")
-	case m.ID == "":
-		return Refused("The message has no id.")
+	case !idPattern.MatchString(m.ID): // it stands in headers and names of files
+		return Refused("The message has no id of letters, digits and -.")
 	case m.Link == "":
 		return Refused("The message has no link.")
 	}

@@ -96,12 +96,7 @@ func (e *Writer) build(m *channel.Message, at time.Time) (*mail.Msg, error) {
 // messageID is the same for every attempt.
 func messageID(m *channel.Message, from string) string {
 	_, host, _ := strings.Cut(from, "@")
-	return strings.Map(func(r rune) rune {
-		if r == '-' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' {
-			return r
-		}
-		return '_'
-	}, m.ID) + "@" + host
+	return m.ID + "@" + host
 }
 
 // line is a text without controls, at most 200 characters.

@@ -69,7 +69,7 @@ func (c *Channel) Send(ctx context.Context, m *channel.Message) (channel.Receipt
 	} else {
 		write(&b, m)
 	}
-	name := now.Format("20060102T150405.000Z") + "-" + plain(m.ID) + extension
+	name := now.Format("20060102T150405.000Z") + "-" + m.ID + extension
 	if err := c.put(name, b.Bytes()); err != nil {
 		return channel.Receipt{}, channel.Later("The message could not be written into the outbox: look at its folder's rights and room.")
 	}
@@ -119,14 +119,4 @@ func write(b *bytes.Buffer, m *channel.Message) {
 			fmt.Fprintf(b, "  %s  %s\n", p.Label, p.Link)
 		}
 	}
-}
-
-// plain leaves what may stand in a file's name.
-func plain(id string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' {
-			return r
-		}
-		return '_'
-	}, id)
 }
