@@ -81,6 +81,7 @@ func serve(t *testing.T, security string) *server {
 		once.Do(func() {
 			close(s.release)
 			_ = s.Close()
+			_ = listener.Close() // a server that had not begun to serve did not
 			<-done
 		})
 	}
