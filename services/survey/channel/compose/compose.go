@@ -74,7 +74,7 @@ func (c *Composer) Message(p *Parts) (*channel.Message, error) {
 	if !p.Day.IsZero() {
 		v.day = t.own.date(p.Day)
 	}
-	m.Subject = oneLine(v.fill(t.subject))
+	m.Subject = cut(oneLine(v.fill(t.subject)), mostLine)
 	if p.Number > 0 {
 		m.Subject = strings.ReplaceAll(t.own.Reminder, "{subject}", m.Subject)
 	}

@@ -271,6 +271,9 @@ func TestHolds(t *testing.T) {
 			if n := utf8.RuneCountInString(m.Text); n > compose.MostSMS || strings.Count(m.Text, p.Link) < 1 || strings.ContainsAny(m.Text, "\r\n") {
 				rt.Fatalf("%d characters: %q", n, m.Text)
 			}
+			if strings.Contains(strings.ReplaceAll(m.Text, p.Link, ""), "https:") {
+				rt.Fatalf("half a link: %q", m.Text)
+			}
 		}
 	})
 }

@@ -54,7 +54,7 @@ func cut(text string, most int) string {
 	return strings.TrimSpace(string([]rune(text)[:most-3])) + "..."
 }
 
-// mostLine is the most characters of what stands in one line.
+// mostLine is the most characters of a subject.
 const mostLine = 200
 
 // oneLine makes a text one line that moves no other: controls and what turns the direction of writing become spaces or go.

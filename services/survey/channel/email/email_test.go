@@ -306,6 +306,16 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A server that took the message and then hangs up has it: it is not sent again.
+func TestHangsUpAfterwards(t *testing.T) {
+	s := serve(t, "starttls")
+	s.set("RSET", says(421, 4, 3, 2))
+	r, err := open(t, s.config(t, "starttls")).Send(t.Context(), channeltest.Message(gate.Email, 1))
+	if err != nil || r.ProviderID == "" || len(s.received()) != 1 {
+		t.Errorf("%+v, %v, %d arrived", r, err, len(s.received()))
+	}
+}
+
 // A server that is silent at any step costs no more than the time that is allowed.
 func TestSilence(t *testing.T) {
 	for _, command := range []string{"AUTH", "MAIL", "RCPT", "DATA", "END"} {

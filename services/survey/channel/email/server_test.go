@@ -135,10 +135,11 @@ func (s *server) received() []received {
 }
 
 // NewSession implements smtp.Backend.
-func (s *server) NewSession(c *smtp.Conn) (smtp.Session, error) { return &session{server: s}, nil }
+func (s *server) NewSession(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil }
 
 type session struct {
 	server *server
+	conn   *smtp.Conn
 	known  bool
 	mail   received
 }
@@ -195,7 +196,12 @@ func (x *session) Data(r io.Reader) error {
 	return nil
 }
 
-func (x *session) Reset() { x.mail = received{} }
+func (x *session) Reset() {
+	x.mail = received{}
+	if x.server.does("RSET") != nil {
+		_ = x.conn.Conn().Close()
+	}
+}
 
 func (x *session) Logout() error { return nil }
 
