@@ -52,6 +52,7 @@ func TestConforms(t *testing.T) {
 							if host != "wagtail.example" {
 								t.Errorf("Message-ID %q", p.header.Get("Message-Id"))
 							}
+							walk(t, p.html)
 							all = append(all, channeltest.Received{ID: id, To: p.to, Text: p.text})
 						}
 						return all

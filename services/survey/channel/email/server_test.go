@@ -135,7 +135,9 @@ func (s *server) received() []received {
 }
 
 // NewSession implements smtp.Backend.
-func (s *server) NewSession(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil }
+func (s *server) NewSession(c *smtp.Conn) (smtp.Session, error) {
+	return &session{server: s, conn: c}, nil
+}
 
 type session struct {
 	server *server
