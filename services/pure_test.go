@@ -49,6 +49,9 @@ func calculations() []calculation {
 			dir: "survey/page", may: []string{fault, yaml, "golang.org/x/text"},
 			except: []string{"page.go", "handler.go", "step.go", "stop.go", "request.go", "render.go"},
 		},
+		{dir: "survey/channel/compose", may: []string{
+			services + "survey/channel", services + "survey/gate", contract + "map/v1", fault, yaml, "golang.org/x/text",
+		}},
 		{dir: "cmd/touchstone/cli/importer", may: []string{contract + "fact/v1", protobuf, yaml}},
 	}
 }
