@@ -15,6 +15,7 @@ import (
 	"github.com/touchstone-cx/touchstone/services/cmd/touchstone/cli"
 	"github.com/touchstone-cx/touchstone/services/correlation"
 	"github.com/touchstone-cx/touchstone/services/internal/host"
+	"github.com/touchstone-cx/touchstone/services/survey"
 	ingest "github.com/touchstone-cx/touchstone/services/touchpoint-ingest"
 )
 
@@ -23,7 +24,7 @@ var version = "unstamped"
 
 // units are the services, in the order in which they start. Adding one here gives it a sub-command, health and telemetry.
 func units() []host.Unit {
-	return []host.Unit{ingest.Unit(), correlation.Unit()}
+	return []host.Unit{ingest.Unit(), correlation.Unit(), survey.Unit()}
 }
 
 func main() {
