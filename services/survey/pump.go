@@ -270,9 +270,22 @@ func (p *pump) request(ctx context.Context, org string, data []byte) (again time
 	m.Header.Set("Content-Type", "application/x-protobuf")
 	once, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	answer, err := p.nc.RequestMsgWithContext(once, m)
+	// Ingest answers on inboxes of publishers alone; those of this connection are none.
+	m.Reply = nats.NewInbox()
+	inbox, err := p.nc.SubscribeSync(m.Reply)
 	if err != nil {
 		return readAgain, err
+	}
+	defer func() { _ = inbox.Unsubscribe() }() // the connection has gone, and with it the subscription
+	if err := p.nc.PublishMsg(m); err != nil {
+		return readAgain, err
+	}
+	answer, err := inbox.NextMsgWithContext(once)
+	if err != nil {
+		return readAgain, err
+	}
+	if len(answer.Data) == 0 { // how NATS says that nobody listens
+		return readAgain, errors.New("nobody takes facts on the bus now")
 	}
 	r := &ingestv1.PublishStreamResponse{}
 	if err := proto.Unmarshal(answer.Data, r); err != nil {
