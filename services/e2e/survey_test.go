@@ -171,4 +171,14 @@ func TestSurvey(t *testing.T) {
 	if r := command(t, i, "survey", "decide", "-o", org, "--customer", "dan", "--touchpoint", "call"); r.Code != 0 || !strings.Contains(r.Out, "queued") {
 		t.Errorf("decide: %d %s%s", r.Code, r.Out, r.Err)
 	}
+	file := filepath.Join(t.TempDir(), "people.csv")
+	if err := os.WriteFile(file, []byte("customer_id,email,stage\nann,ann@example.com,buy\nbob,bob@example.com,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := command(t, i, "survey", "audience", "lost-prospects", file, "-o", org); r.Code != 0 || !strings.Contains(r.Out, "2 people") {
+		t.Errorf("audience: %d %s%s", r.Code, r.Out, r.Err)
+	}
+	if r := command(t, i, "survey", "release", "help/2026-12-01", "-o", org); r.Code == 0 || !strings.Contains(r.Err, "no invitations of the wave") {
+		t.Errorf("release: %d %s%s", r.Code, r.Out, r.Err)
+	}
 }

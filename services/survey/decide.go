@@ -45,6 +45,7 @@ type question struct {
 	from     time.Time       // the delay counts from here
 	forced   bool
 	seen     string // why it must not ask again, where that is known already
+	wave     string // "exit/2026-12-01"; empty for triggers
 }
 
 // overlay is what the same message decided before, and is not in the state yet.
@@ -52,10 +53,11 @@ type overlay struct {
 	persons map[state.ID]*gate.Person
 	decided map[state.ID]bool
 	budgets map[string]int // organisation/survey/month → invitations decided
+	waves   map[string]int // wave → invitations decided
 }
 
 func newOverlay() *overlay {
-	return &overlay{persons: map[state.ID]*gate.Person{}, decided: map[state.ID]bool{}, budgets: map[string]int{}}
+	return &overlay{persons: map[state.ID]*gate.Person{}, decided: map[state.ID]bool{}, budgets: map[string]int{}, waves: map[string]int{}}
 }
 
 // decide passes a question through the gates. It returns nil where it was decided about before: there is one decision, for ever.
@@ -67,9 +69,17 @@ func (j *judge) decide(q *question, o *overlay) (*surveyv1.SurveyEvent, error) {
 	if before != nil || o.decided[q.id] {
 		return nil, nil
 	}
+	looked, err := j.looked(q, o)
+	if err != nil {
+		return nil, err
+	}
 	e, err := j.judge(q, o)
 	if err != nil {
 		return nil, err
+	}
+	if d := e.GetDecided(); q.wave != "" && d.GetGate() == surveyv1.Gate_GATE_UNSPECIFIED {
+		d.Held = looked
+		o.waves[q.wave]++
 	}
 	o.decided[q.id] = true
 	if d := e.GetDecided(); d.GetGate() == surveyv1.Gate_GATE_UNSPECIFIED {
@@ -81,6 +91,26 @@ func (j *judge) decide(q *question, o *overlay) (*surveyv1.SurveyEvent, error) {
 		}
 	}
 	return e, nil
+}
+
+// firstLook is how many invitations of a wave leave before somebody has looked at them.
+const firstLook = 50
+
+// looked tells whether an invitation of a wave waits for somebody's look at the first ones. A wave that was ended asks nobody more.
+func (j *judge) looked(q *question, o *overlay) (waits bool, err error) {
+	if q.wave == "" {
+		return false, nil
+	}
+	var n [3]int64
+	for i, what := range [...]string{"asked", "released", "ended"} {
+		if n[i], err = j.state.Count(q.org, "wave/"+q.wave+"/"+what); err != nil {
+			return false, err
+		}
+	}
+	if n[2] > 0 {
+		q.seen = "The wave was ended after its first look."
+	}
+	return n[1] == 0 && int(n[0])+o.waves[q.wave] >= firstLook, nil
 }
 
 // judge is decide without a look at whether it was done before.
@@ -132,7 +162,7 @@ func (j *judge) judge(q *question, o *overlay) (*surveyv1.SurveyEvent, error) {
 	}
 	d := &surveyv1.Decided{
 		Survey: asking.ID, Customer: bytesOf(customer), Source: q.source, Id: q.about, Context: q.context, Gate: surveyv1.Gate(got.Gate), Reason: got.Reason,
-		MapVersion: q.by.version, Group: asking.Group, Month: month, Earlier: earlier,
+		MapVersion: q.by.version, Wave: q.wave, Group: asking.Group, Month: month, Earlier: earlier,
 	}
 	if got.Gate == gate.None {
 		token := j.keys.hash(j.keys.token(q.id))

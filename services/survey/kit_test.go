@@ -16,8 +16,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	adminv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/admin/v1"
@@ -186,6 +188,10 @@ func (k *kit) begin() *kit {
 		k.t.Fatal(err)
 	}
 	k.api = surveyv1.NewSurveyServiceClient(k.conn)
+	loaded := func() bool {
+		_, err := k.api.ExplainCustomer(k.ctx(), &surveyv1.ExplainCustomerRequest{Organisation: "acme", CustomerId: "nobody"})
+		return status.Code(err) != codes.Unavailable
+	}
 	var once sync.Once
 	k.halt = func() {
 		once.Do(func() {
@@ -198,6 +204,7 @@ func (k *kit) begin() *kit {
 		})
 	}
 	k.t.Cleanup(k.halt)
+	k.until("the state is loaded", loaded)
 	return k
 }
 
@@ -263,7 +270,7 @@ func (k *kit) record(facts ...*factv1.RecordedFact) {
 	}
 }
 
-// decisions are all events Decided of the log, read from the stream itself.
+// events are all of the log, read from the stream itself.
 func (k *kit) events() (all []*surveyv1.SurveyEvent) {
 	k.t.Helper()
 	s, err := k.bus.JS().Stream(k.t.Context(), bus.StreamSurvey)

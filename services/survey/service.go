@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -324,7 +326,11 @@ func (s *service) sending(org string, by *compiled) (*surveyv1.GetSendingRespons
 	if err != nil {
 		return nil, err
 	}
-	out := &surveyv1.GetSendingResponse{Queued: queued[""], Today: uint64(today), DailyCap: s.scheduler.dailyCap(by)}
+	held, err := s.state.Held(org)
+	if err != nil {
+		return nil, err
+	}
+	out := &surveyv1.GetSendingResponse{HeldWaves: slices.Sorted(maps.Keys(held)), Queued: queued[""], Today: uint64(today), DailyCap: s.scheduler.dailyCap(by)}
 	if key := s.state.Stopped(org); key != "" {
 		out.Stopped = "stopped by key " + key
 	}

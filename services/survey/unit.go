@@ -111,6 +111,7 @@ func start(_ context.Context, env *host.Env) error {
 	decider := &decider{
 		js: env.Bus.JS(), maps: env.Maps, atlas: maps, state: st, judge: judge, log: log, clock: env.Clock, slog: env.Log, within: cfg.ActWithin,
 	}
+	waves := &waves{maps: env.Maps, atlas: maps, state: st, judge: judge, log: log, clock: env.Clock, slog: env.Log}
 	single := newLocks()
 	box := outbox{orElse(cfg.Outbox, filepath.Join(env.DataDir, "outbox"))}
 	scheduler := &scheduler{
@@ -157,6 +158,7 @@ func start(_ context.Context, env *host.Env) error {
 		}
 	})
 	env.Go("decider", decider.run)
+	env.Go("waves", waves.run)
 	env.Go("scheduler", scheduler.run)
 	env.Go("answers", pump.run)
 	env.Go("pages", func(ctx context.Context) error { return serve(ctx, lis, pages) })

@@ -23,6 +23,7 @@ and why, ask one person, stop all sending at once, and list the bad answers on w
 	}
 	c.AddCommand(
 		surveyList(o), surveyWhy(o), surveyDecide(o), surveyInvite(o), surveyPrefer(o), surveyStop(o, true), surveyStop(o, false),
+		surveyRelease(o), surveyAudience(o),
 		surveyTodo(o), surveyDone(o), surveyHealth(o),
 	)
 	return c
@@ -72,6 +73,11 @@ func (s *session) sending(r *surveyv1.GetSendingResponse) error {
 		where = "nothing is sent: " + r.GetStopped()
 	case !r.GetOn():
 		where = "messages go to the outbox folder"
+	}
+	for _, wave := range r.GetHeldWaves() {
+		if err := s.say(s.out, "the wave %s waits for a look at its first invitations: touchstone survey release %s", wave, wave); err != nil {
+			return err
+		}
 	}
 	return s.say(s.out, "%s; %d wait, %d of at most %d left today", where, r.GetQueued(), r.GetToday(), r.GetDailyCap())
 }
