@@ -85,13 +85,7 @@ func TestStoreOfPages(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var work sync.WaitGroup
 		t.Cleanup(func() { cancel(); work.Wait() })
-		run := func(_ string, f func(context.Context) error) {
-			work.Go(func() {
-				if err := f(ctx); err != nil && ctx.Err() == nil {
-					t.Error(err)
-				}
-			})
-		}
+		run := func(f func(context.Context)) { work.Go(func() { f(ctx) }) }
 		st := state.New()
 		log := slog.New(slog.DiscardHandler)
 		store, err := memstore.New().Open("state")
@@ -99,7 +93,11 @@ func TestStoreOfPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := fold.New(fold.Config{JS: k.bus.JS(), Stream: bus.StreamSurvey, Store: store, Machine: st, Log: log})
-		run("fold", f.Run)
+		run(func(ctx context.Context) {
+			if err := f.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
 		j := &journal{js: k.bus.JS(), state: st, folded: f.Applied, log: log, books: map[string]*book{}, run: run}
 		sealer, err := seal.OpenSealer(filepath.Join(t.TempDir(), "keys"), t.TempDir())
 		if err != nil {

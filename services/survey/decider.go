@@ -97,6 +97,9 @@ func (d *decider) life(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.restored(ctx, stream.CachedInfo().State.LastSeq); err != nil {
+		return err
+	}
 	r, err := fold.Read(ctx, stream, from, d.slog)
 	if err != nil {
 		return err
@@ -121,6 +124,21 @@ func (d *decider) life(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// restored takes back positions beyond the end of a stream that was restored. What it brings back is known by its identities.
+func (d *decider) restored(ctx context.Context, last uint64) error {
+	for _, org := range d.maps.Organisations() {
+		if err := d.log.write(ctx, org, func() (*surveyv1.SurveyBatch, error) {
+			if d.state.Decided(org) <= max(last, 1) {
+				return nil, nil
+			}
+			return &surveyv1.SurveyBatch{FactPosition: max(last, 1)}, nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *decider) waiting() (n int) {

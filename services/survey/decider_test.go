@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
+	"github.com/touchstone-cx/touchstone/services/internal/bus"
 )
 
 // Each gate holds back whom it should, in the order of the gates, through log, state and map.
@@ -165,5 +167,35 @@ func TestRetraction(t *testing.T) {
 	r, err := k.api.ExplainCustomer(k.ctx(), &surveyv1.ExplainCustomerRequest{Organisation: "acme", CustomerId: "ann"})
 	if err != nil || len(r.GetDecisions()) != 1 || r.GetDecisions()[0].GetState() != surveyv1.InvitationState_INVITATION_STATE_FAILED {
 		t.Errorf("%v %v", r, err)
+	}
+}
+
+// Many decisions leave in few messages, which is what synced writes cost; and the state has decided up to the facts' end.
+func TestDecisionsLeaveTogether(t *testing.T) {
+	k := newKit(t, aMap()).begin()
+	mail := k.reached(&factv1.Contact{Email: "someone@example.com"})
+	if _, err := k.api.SetSending(k.ctx(), &surveyv1.SetSendingRequest{Organisation: "acme", Stop: true}); err != nil {
+		t.Fatal(err)
+	}
+	const n = 5000
+	var facts []*factv1.RecordedFact
+	for i := range n {
+		facts = append(facts, k.call(fmt.Sprint("c", i), fmt.Sprint("p", i), mail))
+	}
+	began := time.Now()
+	for some := range slices.Chunk(facts, 500) {
+		k.record(some...)
+	}
+	k.quiet()
+	t.Logf("%d decisions in %s", n, time.Since(began))
+	s, err := k.bus.JS().Stream(t.Context(), bus.StreamSurvey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(k.decided()); got != n+1 {
+		t.Errorf("%d decisions, want %d", got, n+1)
+	}
+	if messages := s.CachedInfo().State.Msgs; messages > n/50 {
+		t.Errorf("%d messages for %d decisions", messages, n)
 	}
 }

@@ -30,7 +30,7 @@ type journal struct {
 
 	mu    sync.Mutex
 	books map[string]*book
-	run   func(name string, f func(context.Context) error)
+	run   func(f func(context.Context))
 }
 
 // book is the log of one organisation.
@@ -75,7 +75,7 @@ func (j *journal) book(org string) *book {
 	if b == nil {
 		b = &book{org: org, wake: make(chan struct{}, 1), read: 1}
 		j.books[org] = b
-		j.run("log of "+org, func(ctx context.Context) error { j.keep(ctx, b); return nil })
+		j.run(func(ctx context.Context) { j.keep(ctx, b) })
 	}
 	return b
 }
@@ -102,12 +102,41 @@ func (j *journal) write(ctx context.Context, org string, make func() (*surveyv1.
 	}
 }
 
+// record writes what happened already, whatever the state says. It goes on while ctx ends, and returns once it is on disk and, if ctx
+// lasts, in the state.
+func (j *journal) record(ctx context.Context, org string, events []*surveyv1.SurveyEvent) error {
+	b := j.book(org)
+	disk, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+	defer cancel()
+	for {
+		b.mu.Lock()
+		read := b.read
+		b.mu.Unlock()
+		sequence, err := j.enqueue(disk, b, read, &surveyv1.SurveyBatch{Events: events})
+		if err == nil {
+			return j.reached(ctx, sequence)
+		}
+		if !errors.Is(err, errStale) {
+			return err
+		}
+	}
+}
+
 func (j *journal) append(ctx context.Context, b *book, read uint64, batch *surveyv1.SurveyBatch) error {
+	sequence, err := j.enqueue(ctx, b, read, batch)
+	if err != nil {
+		return err
+	}
+	return j.reached(ctx, sequence)
+}
+
+// enqueue returns once a batch is on disk.
+func (j *journal) enqueue(ctx context.Context, b *book, read uint64, batch *surveyv1.SurveyBatch) (uint64, error) {
 	e := &entry{batch: batch, size: proto.Size(batch), read: read, done: make(chan written, 1)}
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
-		return stopping()
+		return 0, stopping()
 	}
 	b.waiting = append(b.waiting, e)
 	b.mu.Unlock()
@@ -117,12 +146,9 @@ func (j *journal) append(ctx context.Context, b *book, read uint64, batch *surve
 	}
 	select {
 	case w := <-e.done:
-		if w.err != nil {
-			return w.err
-		}
-		return j.reached(ctx, w.sequence)
+		return w.sequence, w.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 }
 

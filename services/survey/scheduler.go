@@ -123,10 +123,8 @@ func (s *scheduler) pass(ctx context.Context, limit int) (dealt, looked int, nex
 		events[i.Organisation] = append(events[i.Organisation], &surveyv1.SurveyEvent{AtMs: now.UnixMilli(), Invitation: w.Invitation[:], What: &surveyv1.SurveyEvent_Sent{Sent: e}})
 	}
 	for org, all := range events {
-		// What was handed over is told even while stopping: else it would be handed over again.
-		told, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
-		failures = append(failures, s.log.write(told, org, func() (*surveyv1.SurveyBatch, error) { return &surveyv1.SurveyBatch{Events: all}, nil }))
-		cancel()
+		// Also while stopping: what was handed over and not told would be handed over again.
+		failures = append(failures, s.log.record(ctx, org, all))
 	}
 	return dealt, len(due), next, errors.Join(failures...)
 }

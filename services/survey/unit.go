@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
@@ -101,7 +102,14 @@ func start(_ context.Context, env *host.Env) error {
 			return env.Bus.Park(ctx, bus.StreamSurvey, m.Subject, m.Sequence, m.Data, reason)
 		},
 	})
-	log := &journal{js: env.Bus.JS(), state: st, folded: f.Applied, log: env.Log, books: map[string]*book{}, run: env.Go}
+	// Log and state outlive the work on them: what was handed over or answered while stopping is still written and known.
+	last, stop := context.WithCancel(context.Background())
+	var writing sync.WaitGroup
+	log := &journal{
+		js: env.Bus.JS(), state: st, folded: f.Applied, log: env.Log, books: map[string]*book{},
+		run: func(f func(context.Context)) { writing.Go(func() { f(last) }) },
+	}
+	env.OnStop("log", func(context.Context) error { stop(); writing.Wait(); return nil })
 	maps := newAtlas(env.Maps)
 	held := newFollowUp(st, env.Clock)
 	judge := &judge{
@@ -143,7 +151,16 @@ func start(_ context.Context, env *host.Env) error {
 		}
 		return nil
 	})
-	env.Go("fold", f.Run)
+	env.Go("fold", func(ctx context.Context) error {
+		ended := make(chan error, 1)
+		writing.Go(func() { ended <- f.Run(last) })
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			return nil
+		}
+	})
 	env.Go("store", func(ctx context.Context) error {
 		for tick := time.NewTicker(cfg.SyncEvery); ; {
 			select {

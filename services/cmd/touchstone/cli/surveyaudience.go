@@ -49,9 +49,9 @@ func surveyAudience(o *options) *cobra.Command {
 	names := strings.Join(slices.Sorted(maps.Keys(audiences)), ", ")
 	c := &cobra.Command{
 		Use: "audience AUDIENCE FILE", Short: "Put the list of people whom waves ask",
-		Long: `Put an audience's list from a CSV file with a head: ` + names + `. The column customer_id is needed; name, email, phone,
-language, zone, stage, team and since (as 2026-11-25) may be there; every other column is an attribute of the map. What tells
-who somebody is is hashed or sealed before it is stored.`,
+		Long: `Put the list of one audience (` + names + `) from a CSV file whose first line names its columns. The column customer_id is
+needed; name, email, phone, language, zone, stage, team and since (as 2026-11-25) may be there; every other column is an attribute
+of the map. What tells who somebody is, is hashed or sealed before it is stored.`,
 		Example: "  touchstone survey audience lost-prospects lost.csv -o telecom", Args: cobra.ExactArgs(2),
 	}
 	c.RunE = o.rpc(func(ctx context.Context, s *session, args []string) error {
