@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -70,11 +71,15 @@ const (
 
 func (d *decider) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := d.life(ctx)
-		if ctx.Err() != nil {
-			return nil
+		if d.needed() {
+			err := d.life(ctx)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				d.slog.Warn("the facts are read again", "reason", err)
+			}
 		}
-		d.slog.Warn("the facts are read again", "reason", err)
 		select {
 		case <-time.After(readAgain):
 		case <-ctx.Done():
@@ -83,6 +88,16 @@ func (d *decider) run(ctx context.Context) error {
 	return nil
 }
 
+// needed reports whether any survey asks after interactions. While none does no fact is read: where nobody is asked, facts cost
+// nothing here.
+func (d *decider) needed() bool {
+	return slices.ContainsFunc(d.maps.Organisations(), func(org string) bool {
+		by := d.atlas.current(org)
+		return by != nil && len(by.triggers) > 0
+	})
+}
+
+// life reads facts until the stream is away, which is an error, or nobody asks after them any more.
 func (d *decider) life(ctx context.Context) error {
 	d.seen, d.seenBefore, d.turned, d.pending = map[identity]struct{}{}, map[identity]struct{}{}, d.clock(), map[string]*pendingDecisions{}
 	// What the log holds must be in the state before anything is decided on it.
@@ -105,7 +120,7 @@ func (d *decider) life(ctx context.Context) error {
 		return err
 	}
 	defer r.Stop()
-	for {
+	for d.needed() {
 		for n := 0; n == 0 || r.Ready() && d.waiting() < decideAtOnce; n++ {
 			once, cancel := context.WithTimeout(ctx, positionWait)
 			m, err := r.Next(once)
@@ -124,6 +139,7 @@ func (d *decider) life(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
 }
 
 // restored takes back positions beyond the end of a stream that was restored. What it brings back is known by its identities.
@@ -210,6 +226,9 @@ func (d *decider) take(ctx context.Context, m fold.Message) error {
 	p.position = m.Sequence
 	old := m.Sequence <= d.state.Decided(org)
 	err = wire.ScanBatch(m.Data, func(_ int, r *wire.Recorded) error {
+		if r.Kind == factv1.Kind_KIND_ANSWER {
+			d.heard(org, p, r, now, old)
+		}
 		if r.Kind != factv1.Kind_KIND_INTERACTION {
 			return nil
 		}
@@ -234,12 +253,32 @@ func (d *decider) take(ctx context.Context, m fold.Message) error {
 
 // met notes an interaction, and tells whether it was met before.
 func (d *decider) met(org string, r *wire.Recorded) bool {
-	hi, lo := wire.Identity(org, r.Kind, r.Source, r.ID, nil, nil)
+	hi, lo := wire.Identity(org, r.Kind, r.Source, r.ID, r.AboutSource, r.AboutID)
 	k := identity{hi, lo}
 	_, now := d.seen[k]
 	_, before := d.seenBefore[k]
 	d.seen[k] = struct{}{}
 	return now || before
+}
+
+// heard lets the clocks count who answered another tool.
+func (d *decider) heard(org string, p *pendingDecisions, r *wire.Recorded, now time.Time, old bool) {
+	customer, known := asID(r.Customer)
+	if !r.Content || !known || string(r.Source) == Source {
+		return
+	}
+	at := r.OccurredAt
+	if at == 0 {
+		at = r.RecordedAt
+	}
+	if again := d.met(org, r); again || old || r.History || now.UnixMilli()-at > d.within.Milliseconds() {
+		return
+	}
+	e := &surveyv1.Elsewhere{Customer: customer[:], Source: string(r.Source), Question: string(r.Question)}
+	if len(r.AboutID) > 0 {
+		e.Interaction = &factv1.InteractionRef{Source: string(r.AboutSource), Id: string(r.AboutID)}
+	}
+	p.others = append(p.others, &surveyv1.SurveyEvent{AtMs: at, What: &surveyv1.SurveyEvent_Elsewhere{Elsewhere: e}})
 }
 
 // ask adds the questions that an interaction raises.

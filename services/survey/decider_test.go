@@ -155,6 +155,47 @@ func TestHistoryInvitesNobody(t *testing.T) {
 	}
 }
 
+// Who answered another tool was asked by it: the clocks over all surveys count that.
+func TestElsewhere(t *testing.T) {
+	k := newKit(t, aMap()).begin()
+	answer := func(id, customer, source string) *factv1.RecordedFact {
+		f := k.call(id, customer)
+		f.Source, f.Kind = source, factv1.Kind_KIND_ANSWER
+		f.Content = &factv1.RecordedFact_Answer{Answer: &factv1.RecordedAnswer{Question: "recommend", Value: 3, AboutTimeMs: k.now.Load(), Touchpoint: "call", Customer: f.GetInteraction().GetCustomer()}}
+		return f
+	}
+	k.record(answer("a1", "ann", "kiosk"), answer("a2", "ann", "kiosk"), answer("a1", "ann", "kiosk"), answer("b1", "bob", Source))
+	k.quiet()
+	k.record(k.call("ann", "ann"), k.call("bob", "bob"))
+	k.quiet()
+	got := k.about("ann", "bob")
+	if len(got["ann"]) != 1 || got["ann"][0].GetGate() != surveyv1.Gate_GATE_QUARANTINE || got["ann"][0].GetEarlier() != 1 || got["ann"][0].GetReason() != "They were asked today by kiosk: at least 30 days lie between two invitations of one person." {
+		t.Errorf("%v", got["ann"])
+	}
+	if len(got["bob"]) != 1 || got["bob"][0].GetGate() != surveyv1.Gate_GATE_UNSPECIFIED {
+		t.Errorf("%v", got["bob"])
+	}
+}
+
+// A survey that becomes active, or active again, asks after what is recorded from then on.
+func TestActiveAgain(t *testing.T) {
+	paused := func(s *mapv1.Survey, _ *mapv1.Map) { s.State = mapv1.SurveyState_SURVEY_STATE_PAUSED }
+	k := newKit(t, aMap(paused)).begin()
+	k.record(k.call("a", "ann"))
+	k.apply(aMap())
+	k.record(k.call("b", "bob"))
+	k.quiet()
+	k.apply(aMap(paused))
+	time.Sleep(2 * readAgain) // nobody reads meanwhile
+	k.record(k.call("c", "cid"))
+	k.apply(aMap())
+	k.record(k.call("d", "dan"))
+	k.quiet()
+	if got := k.about("a", "b", "c", "d"); len(got) != 2 || len(got["b"]) != 1 || len(got["d"]) != 1 {
+		t.Errorf("decided: %v, want b and d", got)
+	}
+}
+
 // What was retracted is not sent any more.
 func TestRetraction(t *testing.T) {
 	k := newKit(t, aMap(func(s *mapv1.Survey, _ *mapv1.Map) { s.Trigger.DelayMinutes = 60 })).begin()

@@ -184,8 +184,12 @@ func factsOf(by *compiled, id state.ID, i *state.Invitation, x *surveyv1.SavedAn
 		if by.questions[question] == nil {
 			return // the map does not count it
 		}
+		touchpoint := i.Context.GetTouchpoint()
+		if of := by.questions[question].GetTouchpoints(); i.Interaction == "" && len(of) == 1 {
+			touchpoint = of[0] // a wave's other questions have touchpoints of their own
+		}
 		a := &factv1.Answer{
-			Question: question, Value: value, AboutTime: timestamppb.New(time.UnixMilli(i.Context.GetAtMs())), Touchpoint: i.Context.GetTouchpoint(),
+			Question: question, Value: value, AboutTime: timestamppb.New(time.UnixMilli(i.Context.GetAtMs())), Touchpoint: touchpoint,
 			Channel: i.Context.GetChannel(), Team: i.Context.GetTeam(), ResponseId: hex.EncodeToString(id[:]),
 		}
 		if i.Interaction != "" {
@@ -195,12 +199,15 @@ func factsOf(by *compiled, id state.ID, i *state.Invitation, x *surveyv1.SavedAn
 	}
 	values := x.GetValues()
 	if len(values) == 0 && len(x.GetSealedText()) == 0 { // skipped, or taken back
-		if i.Step > 1 {
+		if i.Step <= 1 {
+			return nil
+		}
+		for _, m := range by.measures(q) {
 			r := &factv1.Retraction{Kind: factv1.Kind_KIND_ANSWER}
 			if i.Interaction != "" {
 				r.Interaction = &factv1.InteractionRef{Source: i.Source, Id: i.Interaction}
 			}
-			out = append(out, &factv1.Fact{Id: factID(id, q.GetId()), Version: uint64(i.Step), Content: &factv1.Fact_Retraction{Retraction: r}})
+			out = append(out, &factv1.Fact{Id: factID(id, m), Version: uint64(i.Step), Content: &factv1.Fact_Retraction{Retraction: r}})
 		}
 		return out
 	}
@@ -232,6 +239,23 @@ func factsOf(by *compiled, id state.ID, i *state.Invitation, x *surveyv1.SavedAn
 		add(q.GetId(), int64(values[0]))
 	}
 	return out
+}
+
+// measures are what answers to a question can say, as far as the map counts it.
+func (c *compiled) measures(q *mapv1.Question) []string {
+	all := []string{q.GetId()}
+	switch q.GetKind() {
+	case mapv1.QuestionKind_QUESTION_KIND_TEXT:
+		for _, t := range c.proto.GetThemes() {
+			all = append(all, q.GetId()+"_"+t.GetId())
+		}
+	case mapv1.QuestionKind_QUESTION_KIND_MULTIPLE, mapv1.QuestionKind_QUESTION_KIND_RANKING:
+		all = all[:0]
+		for _, x := range q.GetChoices() {
+			all = append(all, fmt.Sprintf("%s_%d", q.GetId(), x.GetValue()))
+		}
+	}
+	return slices.DeleteFunc(all, func(id string) bool { return c.questions[id] == nil })
 }
 
 func factID(id state.ID, question string) string {
