@@ -3,10 +3,12 @@ package survey
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,37 +81,126 @@ func (s *shelf) note(err error, token string, change func(*pagetest.Record)) {
 	change(s.records[token])
 }
 
+// desk is a store of pages with a state and a writer of its own on the kit's log.
+func desk(t *testing.T, k *kit, sealer *seal.Sealer) *answers {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	t.Cleanup(func() { cancel(); work.Wait() })
+	st, log := state.New(), slog.New(slog.DiscardHandler)
+	store, err := memstore.New().Open("state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fold.New(fold.Config{JS: k.bus.JS(), Stream: bus.StreamSurvey, Store: store, Machine: st, Log: log})
+	work.Go(func() {
+		if err := f.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	j := &journal{js: k.bus.JS(), state: st, folded: f.Applied, log: log, books: map[string]*book{}, run: func(f func(context.Context)) { work.Go(func() { f(ctx) }) }}
+	return &answers{
+		state: st, atlas: newAtlas(k.maps), keys: keys{[]byte("a key of the test's")}, log: j, locks: newLocks(), sealer: sealer, sentiments: words.NewSentiments(), clock: k.clock,
+	}
+}
+
+// asks writes a decision to ask somebody.
+func (a *answers) asks(t *testing.T, k *kit, id state.ID) (token string) {
+	t.Helper()
+	token = a.keys.token(id)
+	hash := a.keys.hash(token)
+	if err := a.log.write(t.Context(), "acme", func() (*surveyv1.SurveyBatch, error) {
+		return &surveyv1.SurveyBatch{Events: []*surveyv1.SurveyEvent{{AtMs: k.now.Load(), Invitation: id[:], What: &surveyv1.SurveyEvent_Decided{Decided: &surveyv1.Decided{
+			Survey: "help", Customer: id[:], DueMs: k.now.Load(), Token: hash[:], MapVersion: 1, Language: "en", OpenUntilMs: k.clock().AddDate(0, 0, 14).UnixMilli(),
+			Context: &surveyv1.Context{Touchpoint: "call"},
+		}}}}}, nil
+	}); err != nil {
+		t.Error(err)
+	}
+	return token
+}
+
+// Two instances that write one log: of all who end one invitation one has, and none of what either took is lost.
+func TestTwoWriters(t *testing.T) {
+	k := newKit(t, aMap())
+	sealer, err := seal.OpenSealer(t.TempDir(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sealer.Close() })
+	one, other := desk(t, k, sealer), desk(t, k, sealer)
+	for round := range byte(8) {
+		token := one.asks(t, k, state.ID{1, round})
+		if err := other.log.catchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var ends atomic.Int64
+		var all sync.WaitGroup
+		for n := range 40 {
+			at := []*answers{one, other}[n%2]
+			all.Go(func() {
+				step := page.Step{Answers: page.Answers{"recommend": {Values: []int32{int32(n % 11)}}}, Language: "en"}
+				if n%4 < 2 {
+					if err := at.Save(t.Context(), token, step); err != nil && !errors.Is(err, page.ErrSpent) {
+						t.Error(err)
+					}
+					return
+				}
+				switch err := at.Finish(t.Context(), token, step); {
+				case err == nil:
+					ends.Add(1)
+				case !errors.Is(err, page.ErrSpent):
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		// A writer that cannot know whether its own message was the one may find itself spent; two ends there never are.
+		if ends.Load() != 1 {
+			t.Errorf("round %d: %d ends, want 1", round, ends.Load())
+		}
+		if err := errors.Join(one.log.catchUp(t.Context()), other.log.catchUp(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		_, a, err := one.state.Token(one.keys.hash(token))
+		_, b, berr := other.state.Token(one.keys.hash(token))
+		if err != nil || berr != nil || a.Completed == 0 || a.Step != b.Step || a.Answers[0].GetValues()[0] != b.Answers[0].GetValues()[0] {
+			t.Errorf("%+v %+v %v %v", a, b, err, berr)
+		}
+	}
+	s, err := k.bus.JS().Stream(t.Context(), bus.StreamSurvey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.CachedInfo().State.Msgs < 16 {
+		t.Error("little was written")
+	}
+	// Each save that was taken is a step of its own: none was written on what was stale.
+	steps := map[string]uint32{}
+	for _, e := range k.events() {
+		if x := e.GetSaved(); x != nil {
+			if id := string(e.GetInvitation()); x.GetStep() != steps[id]+1 {
+				t.Errorf("step %d follows %d", x.GetStep(), steps[id])
+			} else {
+				steps[id] = x.GetStep()
+			}
+		}
+	}
+}
+
 func TestStoreOfPages(t *testing.T) {
 	pagetest.Exercise(t, func(t *testing.T) pagetest.Fixture {
 		k := newKit(t, aMap())
-		ctx, cancel := context.WithCancel(context.Background())
-		var work sync.WaitGroup
-		t.Cleanup(func() { cancel(); work.Wait() })
-		run := func(f func(context.Context)) { work.Go(func() { f(ctx) }) }
-		st := state.New()
-		log := slog.New(slog.DiscardHandler)
-		store, err := memstore.New().Open("state")
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := fold.New(fold.Config{JS: k.bus.JS(), Stream: bus.StreamSurvey, Store: store, Machine: st, Log: log})
-		run(func(ctx context.Context) {
-			if err := f.Run(ctx); err != nil {
-				t.Error(err)
-			}
-		})
-		j := &journal{js: k.bus.JS(), state: st, folded: f.Applied, log: log, books: map[string]*book{}, run: run}
 		sealer, err := seal.OpenSealer(filepath.Join(t.TempDir(), "keys"), t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = sealer.Close() })
-		maps := newAtlas(k.maps)
-		maps.current("acme").byID["help"].page = pagetest.Short()
-		ks := keys{[]byte("a key of the test's")}
-		s := &shelf{records: map[string]*pagetest.Record{}, expired: map[string]bool{}}
-		s.answers = &answers{state: st, atlas: maps, keys: ks, log: j, locks: newLocks(), sealer: sealer, sentiments: words.NewSentiments(), clock: k.clock}
-		s.late = &answers{state: st, atlas: maps, keys: ks, log: j, locks: newLocks(), sealer: sealer, sentiments: words.NewSentiments(), clock: func() time.Time { return k.clock().AddDate(1, 0, 0) }}
+		s := &shelf{records: map[string]*pagetest.Record{}, expired: map[string]bool{}, answers: desk(t, k, sealer)}
+		s.atlas.current("acme").byID["help"].page = pagetest.Short()
+		late := answers{state: s.state, atlas: s.atlas, keys: s.keys, log: s.log, locks: newLocks(), sealer: sealer, sentiments: s.sentiments, clock: func() time.Time { return k.clock().AddDate(1, 0, 0) }}
+		s.late = &late
+		st, ks := s.state, s.keys
 		n := byte(0)
 		must := func(err error) {
 			if err != nil {
@@ -121,15 +212,7 @@ func TestStoreOfPages(t *testing.T) {
 			Invite: func() string {
 				n++
 				id := state.ID{n}
-				token := ks.token(id)
-				hash := ks.hash(token)
-				must(j.write(t.Context(), "acme", func() (*surveyv1.SurveyBatch, error) {
-					return &surveyv1.SurveyBatch{Events: []*surveyv1.SurveyEvent{{AtMs: k.now.Load(), Invitation: id[:], What: &surveyv1.SurveyEvent_Decided{Decided: &surveyv1.Decided{
-						Survey: "help", Customer: id[:], DueMs: k.now.Load(), Token: hash[:], MapVersion: 1, Language: "en", OpenUntilMs: k.clock().AddDate(0, 0, 14).UnixMilli(),
-						Context: &surveyv1.Context{Touchpoint: "call"},
-					}}}}}, nil
-				}))
-				return token
+				return s.asks(t, k, id)
 			},
 			Expire: func(token string) {
 				s.mu.Lock()

@@ -170,6 +170,8 @@ func (s *scheduler) deal(ctx context.Context, id state.ID, i *state.Invitation, 
 		e.Failed = "Its time is over."
 	case survey == nil || survey.proto.GetState() == mapv1.SurveyState_SURVEY_STATE_CLOSED:
 		e.Failed = "The survey is closed."
+	case survey.proto.GetState() != mapv1.SurveyState_SURVEY_STATE_ACTIVE:
+		return nil, nil // what has not left waits while nobody new is asked
 	}
 	if e.Failed != "" {
 		return e, nil

@@ -235,6 +235,36 @@ func TestWaiting(t *testing.T) {
 	}
 }
 
+// What has not left when a survey is paused waits; when it is closed it never leaves.
+func TestPausedAndClosed(t *testing.T) {
+	in := func(state mapv1.SurveyState) func(*mapv1.Survey, *mapv1.Map) {
+		return func(s *mapv1.Survey, _ *mapv1.Map) { s.State, s.Trigger.DelayMinutes = state, 60 }
+	}
+	k := newKit(t, aMap(in(mapv1.SurveyState_SURVEY_STATE_ACTIVE))).begin()
+	k.record(k.call("c1", "ann"))
+	k.until("a decision", func() bool { return len(k.decided()) == 1 })
+	k.apply(aMap(in(mapv1.SurveyState_SURVEY_STATE_PAUSED)))
+	k.later(2 * time.Hour)
+	time.Sleep(200 * time.Millisecond)
+	if n := len(k.outbox()); n != 0 {
+		t.Fatalf("%d messages left while it was paused", n)
+	}
+	k.apply(aMap(in(mapv1.SurveyState_SURVEY_STATE_ACTIVE)))
+	k.until("it leaves", func() bool { return len(k.outbox()) == 1 })
+	link := k.outbox()[0].Link
+	k.record(k.call("c2", "bob"))
+	k.until("a decision", func() bool { return len(k.decided()) == 2 })
+	k.apply(aMap(in(mapv1.SurveyState_SURVEY_STATE_CLOSED)))
+	k.later(2 * time.Hour)
+	k.until("it is given up", func() bool {
+		r, err := k.api.ExplainCustomer(k.ctx(), &surveyv1.ExplainCustomerRequest{Organisation: "acme", CustomerId: "bob"})
+		return err == nil && r.GetDecisions()[0].GetReason() == "The survey is closed."
+	})
+	if code, _ := k.browse(link, nil); code != 404 || len(k.outbox()) != 1 {
+		t.Errorf("the link of a closed survey answers %d, and %d messages left", code, len(k.outbox()))
+	}
+}
+
 // A wish counts from when it is heard; whoever is invited by hand passes the sample and no other gate, once an interaction.
 func TestInvite(t *testing.T) {
 	k := newKit(t, aMap(func(s *mapv1.Survey, _ *mapv1.Map) { s.Sample = &mapv1.Sample{Share: 1e-9} })).begin()
