@@ -62,7 +62,7 @@ type kit struct {
 // aMap has a survey that asks after calls by e-mail, else by link.
 func aMap(change ...func(*mapv1.Survey, *mapv1.Map)) *mapv1.Map {
 	s := &mapv1.Survey{
-		Id: "help", Name: "Help", State: mapv1.SurveyState_SURVEY_STATE_ACTIVE, Trigger: &mapv1.SurveyTrigger{Touchpoints: []string{"call"}},
+		Id: "help", Name: "Help", Owner: "head", State: mapv1.SurveyState_SURVEY_STATE_ACTIVE, Trigger: &mapv1.SurveyTrigger{Touchpoints: []string{"call"}},
 		Channels: []mapv1.SurveyChannel{mapv1.SurveyChannel_SURVEY_CHANNEL_EMAIL, mapv1.SurveyChannel_SURVEY_CHANNEL_LINK},
 		Items:    []*mapv1.SurveyItem{{Question: "recommend"}, {Question: "ease", When: "recommend <= 8"}},
 	}
@@ -73,10 +73,10 @@ func aMap(change ...func(*mapv1.Survey, *mapv1.Map)) *mapv1.Map {
 		Metrics:     []*mapv1.Metric{{Id: "wait", Name: "Wait", Unit: "s", Resolution: 1000}},
 		Attributes:  []*mapv1.Attribute{{Id: "plan", Values: []string{"gold", "blue"}}},
 		Questions: []*mapv1.Question{
-			{Id: "recommend", Text: "How likely are you to recommend Acme?", Kind: mapv1.QuestionKind_QUESTION_KIND_NPS, ScaleMax: 10, Touchpoints: []string{"call"}},
-			{Id: "ease", Text: "Acme made it easy.", Kind: mapv1.QuestionKind_QUESTION_KIND_CES2, ScaleMin: 1, ScaleMax: 7, Touchpoints: []string{"call"}},
+			{Id: "recommend", Text: "How likely are you to recommend Acme?", Kind: mapv1.QuestionKind_QUESTION_KIND_NPS, ScaleMax: 10, Touchpoints: []string{"call"}, UnpairedBecause: "a test"},
+			{Id: "ease", Text: "Acme made it easy.", Kind: mapv1.QuestionKind_QUESTION_KIND_CES2, ScaleMin: 1, ScaleMax: 7, Touchpoints: []string{"call"}, UnpairedBecause: "a test"},
 		},
-		ActionRules: []*mapv1.ActionRule{{Id: "call_back", Question: "recommend", Answer: 6, Action: "Call them back."}},
+		ActionRules: []*mapv1.ActionRule{{Id: "call_back", Question: "recommend", Answer: 6, Action: "Call them back."}, {Id: "look", Question: "ease", Answer: 1, Action: "Look at what was hard."}},
 	}
 	for _, f := range change {
 		f(s, m)

@@ -66,6 +66,7 @@ func TestAsked(t *testing.T) {
 	k := newKit(t, aMap(func(s *mapv1.Survey, m *mapv1.Map) {
 		s.Languages = []string{"en", "de"}
 		m.Questions[0].Wordings = []*mapv1.Wording{{Language: "de", Text: "Würden Sie Acme empfehlen?"}}
+		m.Questions[1].Wordings = []*mapv1.Wording{{Language: "de", Text: "Acme hat es mir leicht gemacht."}}
 	})).begin()
 	k.record(k.call("c1", "ann", k.reached(&factv1.Contact{Name: "Ann", Email: "ann@example.com", Language: "de-AT", Zone: "Europe/Vienna"})))
 	k.until("a message", func() bool { return len(k.outbox()) == 1 })
