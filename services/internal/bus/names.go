@@ -1,6 +1,9 @@
 package bus
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Streams. Their subjects are a documented contract: services/ARCHITECTURE.md.
 const (
@@ -14,6 +17,8 @@ const (
 	StreamAudit     = "TS_AUDIT" // ts.audit.<organisation>: who read or did what is confidential
 	// StreamSealed holds ts.sealed.<organisation>: before when its history is sealed.
 	StreamSealed = "TS_SEALED"
+	// StreamSurvey holds ts.survey.<organisation>.<partition>: who was asked what, and what was answered, in one order.
+	StreamSurvey = "TS_SURVEY"
 
 	BucketKey    = "TS_KEY"    // hashes of API keys
 	BucketCursor = "TS_CURSOR" // how far imports have come
@@ -62,6 +67,11 @@ func NativeSource(subject string) (organisation, source string, ok bool) {
 		return "", "", false
 	}
 	return parts[2], parts[3], true
+}
+
+// SurveySubject is the subject of an organisation's surveys of one partition.
+func SurveySubject(organisation string, partition int) string {
+	return "ts.survey." + organisation + "." + strconv.Itoa(partition)
 }
 
 // FactOrganisation returns the organisation of a subject of TS_FACT; "" when it is none.

@@ -93,6 +93,7 @@ func streams() []jetstream.StreamConfig {
 		directory,
 		audit(file(StreamAudit, "ts.audit.*", "who read or did what is confidential")),
 		sealed,
+		file(StreamSurvey, "ts.survey.*.*", "who was asked what, and what was answered, in one order"),
 	}
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"slices"
+	"strconv"
 
 	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
 )
@@ -39,6 +40,11 @@ func (s *State) decided(org string, id ID, at int64, d *surveyv1.Decided) error 
 		}
 		if err := s.count(i, "asked"); err != nil {
 			return err
+		}
+		if i.Wave != "" {
+			if err := s.tally(key(keyCount, org, "wave/"+i.Wave+"/asked"), 1); err != nil {
+				return err
+			}
 		}
 		if err := s.tally(key(keyCount, org, "budget/"+i.Survey+"/"+d.GetMonth()), 1); err != nil {
 			return err
@@ -252,6 +258,9 @@ func (s *State) wish(org string, e *surveyv1.Wish) error {
 }
 
 func (s *State) listed(org string, e *surveyv1.Listed) error {
+	if err := s.tally(key(keyCount, org, "listed/"+strconv.Itoa(int(e.GetAudience()))), 1); err != nil { // tells that the list changed
+		return err
+	}
 	if e.GetReplace() {
 		if err := s.scan(key(keyMember, org, e.GetAudience()), func(k, _ []byte) bool { s.remove(slices.Clone(k)); return true }); err != nil {
 			return err
@@ -280,11 +289,17 @@ func (s *State) order(org string, at int64, e *surveyv1.Order) error {
 	case e.GetResume():
 		delete(s.meta.Stopped, org)
 	case e.GetReleaseWave() != "":
+		if err := s.tally(key(keyCount, org, "wave/"+e.GetReleaseWave()+"/released"), 1); err != nil {
+			return err
+		}
 		return s.wave(org, e.GetReleaseWave(), func(id ID, i *Invitation) {
 			i.Due = max(i.Due, at)
 			s.set(key(keyDue, i.Due, id), nothing)
 		})
 	case e.GetEndWave() != "":
+		if err := s.tally(key(keyCount, org, "wave/"+e.GetEndWave()+"/ended"), 1); err != nil {
+			return err
+		}
 		return s.wave(org, e.GetEndWave(), func(_ ID, i *Invitation) {
 			i.Gate, i.Reason, i.Due = surveyv1.Gate_GATE_SURVEY, "The wave was ended after its first look.", 0
 			s.remove(key(keyToken, i.Token))

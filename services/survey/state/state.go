@@ -13,11 +13,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
+	"github.com/touchstone-cx/touchstone/services/internal/fault"
 	"github.com/touchstone-cx/touchstone/services/internal/fold"
 )
 
@@ -157,11 +159,19 @@ func (s *State) get(key []byte) ([]byte, error) {
 	if v, ok := s.recent(string(key)); ok {
 		return v, nil
 	}
+	if s.store == nil {
+		return nil, loading()
+	}
 	v, err := s.store.Get(key)
 	if err != nil {
 		return nil, errors.Join(fold.ErrStore, err)
 	}
 	return v, nil
+}
+
+// loading is what readers are told before Load.
+func loading() error {
+	return &fault.Error{Kind: fault.Unavailable, Message: "what was asked and answered is being loaded: call again in a moment", RetryAfter: 500 * time.Millisecond}
 }
 
 // recent returns the value of a key that changed lately; nil where it was removed.
@@ -188,6 +198,9 @@ func (s *State) remove(key []byte) { s.dirty[string(key)] = nil }
 
 // scan calls f for the keys that begin with prefix, ascending, as the log has them so far, until it returns false.
 func (s *State) scan(prefix []byte, f func(key, value []byte) bool) error {
+	if s.store == nil {
+		return loading()
+	}
 	var fresh []string
 	for _, changes := range [...]map[string][]byte{s.dirty, s.flushed} {
 		for k := range changes {
