@@ -86,6 +86,9 @@ func (c *checker) activeMessage(at string, s *mapv1.Survey, languages []string) 
 	if len(channels) == 0 {
 		return // a link is handed out as it is
 	}
+	if len(c.p.GetMessages()) == 0 {
+		return // built-in words bring it
+	}
 	for _, l := range languages {
 		t := messageOf(c.p, s, l)
 		if t == nil {
