@@ -178,6 +178,7 @@ func start(_ context.Context, env *host.Env) error {
 	env.Go("waves", waves.run)
 	env.Go("scheduler", scheduler.run)
 	env.Go("answers", pump.run)
+	env.Go("forgotten", (&forgetter{js: env.Bus.JS(), sealer: sealer, log: env.Log}).run)
 	env.Go("pages", func(ctx context.Context) error { return serve(ctx, lis, pages) })
 	served = true
 	env.Log.Info("survey pages", "address", lis.Addr().String(), "links", base, "outbox", box.dir)

@@ -19,6 +19,9 @@ const (
 	StreamSealed = "TS_SEALED"
 	// StreamSurvey holds ts.survey.<organisation>.<partition>: who was asked what, and what was answered, in one order.
 	StreamSurvey = "TS_SURVEY"
+	// StreamForgotten holds ts.forgotten.<organisation>: keyed hashes of customers who were forgotten, for services that keep keys
+	// of their own.
+	StreamForgotten = "TS_FORGOTTEN"
 
 	BucketKey    = "TS_KEY"    // hashes of API keys
 	BucketCursor = "TS_CURSOR" // how far imports have come
@@ -68,6 +71,16 @@ func NativeSource(subject string) (organisation, source string, ok bool) {
 	}
 	return parts[2], parts[3], true
 }
+
+// ForgottenSubject is the subject of an organisation's forgotten customers.
+func ForgottenSubject(organisation string) string { return forgottenPrefix + organisation }
+
+// ForgottenOrganisation returns the organisation of a subject of TS_FORGOTTEN.
+func ForgottenOrganisation(subject string) string {
+	return strings.TrimPrefix(subject, forgottenPrefix)
+}
+
+const forgottenPrefix = "ts.forgotten."
 
 // SurveySubject is the subject of an organisation's surveys of one partition.
 func SurveySubject(organisation string, partition int) string {
