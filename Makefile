@@ -40,7 +40,8 @@ run: build ## Run Touchstone on the airport's survey and a simulated call centre
 
 ##@ Prove
 .PHONY: test
-test: ## Run all tests (TESTFLAGS='-race -run Name' adds flags of go test)
+test: ## Run all tests (TESTFLAGS='-race -run Name' adds flags of go test); installs what they run in, or says what to install
+	@scripts/need curl python3 node javac chromium npm || true
 	go test -timeout 15m $(TESTFLAGS) work
 
 .PHONY: check

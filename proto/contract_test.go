@@ -21,6 +21,7 @@ import (
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
 )
 
 // contract is every file of the contract.
@@ -38,6 +39,8 @@ func contract() []protoreflect.FileDescriptor {
 		scorev1.File_touchstone_score_v1_agent_proto,
 		scorev1.File_touchstone_score_v1_dispute_proto,
 		scorev1.File_touchstone_score_v1_score_proto,
+		surveyv1.File_touchstone_survey_v1_recorded_proto,
+		surveyv1.File_touchstone_survey_v1_survey_proto,
 	}
 }
 

@@ -42,6 +42,7 @@ func foreign() map[string][]string {
 		"github.com/redis/go-redis/v9":        {"internal/fold/redisstore"},
 		"github.com/prometheus/client_golang": {"internal/host"},
 		"github.com/spf13/cobra":              {"cmd"},
+		"github.com/wneessen/go-mail":         {"survey/channel/email"},
 		"gonum.org/v1/gonum":                  {"correlation"},
 	}
 }

@@ -36,7 +36,7 @@ func calculations() []calculation {
 		{dir: "internal/wire", may: []string{contract + "fact/v1", xxh3}},
 		// The map is a message of the contract; its forms are read and written by reflection.
 		{
-			dir: "internal/expmap", may: []string{contract + "map/v1", protobuf, "buf.build/go/protovalidate", yaml},
+			dir: "internal/expmap", may: []string{contract + "map/v1", protobuf, "buf.build/go/protovalidate", yaml, "cel.dev/cel-go", "golang.org/x/text/language"},
 			except: []string{"apply.go", "await.go", "follow.go", "registry.go"},
 		},
 		{dir: "internal/directory", may: []string{contract + "directory/v1", expmap, fault}, except: []string{"store.go"}},
@@ -44,6 +44,14 @@ func calculations() []calculation {
 		// It seals what is personal, under fresh keys: that alone does not repeat.
 		{dir: "touchpoint-ingest/admit", may: []string{contract + "fact/v1", contract + "ingest/v1", expmap, seal, fault, wire, protobuf}},
 		{dir: "touchpoint-ingest/cloudevent", may: []string{contract + "fact/v1", contract + "ingest/v1", expmap, fault, wire, protobuf}},
+		{dir: "survey/align"},
+		{
+			dir: "survey/page", may: []string{fault, yaml, "golang.org/x/text"},
+			except: []string{"page.go", "handler.go", "step.go", "stop.go", "request.go", "render.go"},
+		},
+		{dir: "survey/channel/compose", may: []string{
+			services + "survey/channel", services + "survey/gate", contract + "map/v1", fault, yaml, "golang.org/x/text",
+		}},
 		{dir: "cmd/touchstone/cli/importer", may: []string{contract + "fact/v1", protobuf, yaml}},
 	}
 }

@@ -28,7 +28,7 @@ import (
 // backed lists the streams in a backup, in the order of restoring: maps before the facts checked against them. Everything
 // else can be derived from these, but for keys, which never are in a backup.
 func backed() []string {
-	return []string{bus.StreamMap, bus.StreamDirectory, bus.StreamSealed, bus.StreamFact, bus.StreamNative, bus.StreamParked}
+	return []string{bus.StreamMap, bus.StreamDirectory, bus.StreamSealed, bus.StreamFact, bus.StreamNative, bus.StreamSurvey, bus.StreamParked}
 }
 
 const backupPiece = 128 << 10

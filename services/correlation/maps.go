@@ -114,7 +114,10 @@ func declare(into map[string]int64, m *mapv1.Map) {
 		into[x.GetId()] = int64(x.GetResolution())
 	}
 	for _, x := range m.GetQuestions() {
-		into[x.GetId()] = 1
+		into[x.GetId()] = expmap.Resolution(x.GetKind())
+		for _, part := range expmap.Parts(m, x) {
+			into[part.GetId()] = 1
+		}
 	}
 	maps.Copy(into, expmap.Derived(m))
 }

@@ -72,8 +72,12 @@ func places(m *expmap.Map, o Options) []place {
 			}
 		}
 		for _, q := range sorted(m.Questions) {
-			if _, asked := m.Questions[q].Touchpoints[id]; asked {
-				p.questions = append(p.questions, questionOf(m.Questions[q]))
+			x := m.Questions[q]
+			if x.Of != "" || x.Min > x.Max || x.Kind == mapv1.QuestionKind_QUESTION_KIND_TEXT {
+				continue // several choices and texts are for the survey service's respondents
+			}
+			if _, asked := x.Touchpoints[id]; asked {
+				p.questions = append(p.questions, questionOf(x))
 			}
 		}
 		p.teams = teamsOf(m, t)

@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -22,6 +23,7 @@ import (
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/audit"
+	"github.com/touchstone-cx/touchstone/services/internal/bus"
 	"github.com/touchstone-cx/touchstone/services/internal/fault"
 	"github.com/touchstone-cx/touchstone/services/internal/seal"
 	"github.com/touchstone-cx/touchstone/services/internal/wire"
@@ -37,8 +39,9 @@ import (
 //	                                      Repeated, the rest is found and retracted
 //	3  what came meanwhile, likewise      facts that count nowhere, and texts that can be read. Repeated, nothing is
 //	                                      retracted, and the key goes
-//	4  the key is deleted and synced      all is done but for the line of audit. Repeated, it is written
-//	5  the audit tells it                 all is done
+//	4  the key is deleted and synced      other services keep theirs. Repeated, they are told
+//	5  TS_FORGOTTEN tells other services  all is done but for the line of audit. Repeated, it is written
+//	6  the audit tells it                 all is done
 //
 // A fact any version of which was about the customer is retracted whole. The retraction has the highest version there is:
 // whoever sends a version again, or a correction, finds the fact taken back. Retractions are history, so they raise no alert.
@@ -191,6 +194,9 @@ func (p *persons) ForgetCustomer(ctx context.Context, req *ingestv1.ForgetCustom
 	if err := p.sealer.Forget(org, customer); err != nil {
 		p.rec.space.failed(err)
 		return nil, fault.Wrap(fault.Unavailable, err, "the facts are retracted, but the customer's key could not be deleted now: call again")
+	}
+	if _, err := p.rec.bus.JS().Publish(ctx, bus.ForgottenSubject(org), customer[:], jetstream.WithExpectStream(bus.StreamForgotten)); err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "the facts are retracted and the customer's key is gone, but other services could not be told: call again")
 	}
 	done := p.rec.clock()
 	out.DoneAt = timestamppb.New(done)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	_ "time/tzdata" // zones where the machine has none: small images
 
@@ -15,6 +16,7 @@ import (
 	"github.com/touchstone-cx/touchstone/services/cmd/touchstone/cli"
 	"github.com/touchstone-cx/touchstone/services/correlation"
 	"github.com/touchstone-cx/touchstone/services/internal/host"
+	"github.com/touchstone-cx/touchstone/services/survey"
 	ingest "github.com/touchstone-cx/touchstone/services/touchpoint-ingest"
 )
 
@@ -23,7 +25,7 @@ var version = "unstamped"
 
 // units are the services, in the order in which they start. Adding one here gives it a sub-command, health and telemetry.
 func units() []host.Unit {
-	return []host.Unit{ingest.Unit(), correlation.Unit()}
+	return []host.Unit{ingest.Unit(), correlation.Unit(), survey.Unit()}
 }
 
 func main() {
@@ -40,10 +42,16 @@ func main() {
 		Version:       version,
 	}
 	root.AddCommand(standaloneCommand(), configCommand())
+	clients := cli.Commands()
+	root.AddCommand(clients...)
 	for _, u := range units() {
-		root.AddCommand(serviceCommand(u))
+		service := serviceCommand(u)
+		if i := slices.IndexFunc(clients, func(c *cobra.Command) bool { return c.Name() == u.Name }); i >= 0 {
+			graft(clients[i], service)
+			continue
+		}
+		root.AddCommand(service)
 	}
-	root.AddCommand(cli.Commands()...)
 	if err := root.ExecuteContext(ctx); err != nil {
 		var coded interface{ ExitCode() int }
 		if errors.As(err, &coded) {
@@ -55,4 +63,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "touchstone:", err)
 		os.Exit(1)
 	}
+}
+
+// graft makes a client command run the service of its name when it stands alone.
+func graft(client, service *cobra.Command) {
+	client.RunE, client.Args = service.RunE, service.Args
+	client.Long += "\n\nAlone, without any of these, it runs the service against a NATS cluster."
+	service.Flags().VisitAll(client.Flags().AddFlag)
 }

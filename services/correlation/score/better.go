@@ -3,21 +3,23 @@ package score
 import "slices"
 
 // better says which way a statistic of a measure is better: 1 higher, −1 lower, 0 not told. Of questions higher is better,
-// except for the effort asked in CES 1 and for what is felt of a metric; of metrics the map tells. Less spread is always better, and
+// except for the effort asked in CES 1, for ranks and for what is felt of a metric; a Mark is neither; of metrics the map tells. Less spread is always better, and
 // fewer bad experiences are.
 func better(m Measure, statistic string) int {
 	up := m.Better
 	if m.isQuestion() {
 		switch m.Kind {
-		case CES1:
+		case CES1, Rank:
 			up = -1
+		case Mark:
+			up = 0
 		case Perceived: // as the metric
 		default:
 			up = 1
 		}
 	}
 	switch statistic {
-	case "sd", "spread", "bad":
+	case "sd", "spread", "bad", "negative":
 		return -1
 	case "count":
 		if m.isQuestion() {

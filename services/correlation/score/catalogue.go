@@ -86,7 +86,7 @@ func define(m Measure, st Statistic, i int, minimum int64) *Definition {
 		ID: m.ID + "." + st.Name, Measure: m.ID, Distribution: st.Distribution, Unit: st.Unit(m), Sentence: st.Sentence(m) + m.worth(), Headline: st.Name == headline(m),
 		Order:   fmt.Sprintf("%s%s.%03d", group, m.ID, i),
 		Better:  st.better(m),
-		Minimum: minimum, Employees: m.Kind == ENPS, answers: m.isQuestion(),
+		Minimum: minimum, Employees: m.ofEmployees(), answers: m.isQuestion(),
 		Compute: least(minimum, func(s *cell.Sample) Result { return st.Compute(m, s) }),
 	}
 }

@@ -36,7 +36,7 @@ func gap(q Measure, g Gap, i int, minimum int64) *Definition {
 		"(paired, n − 1 degrees of freedom). Both means are shown beside it: a gap does not stand for the experience.", experienced, q.ID, g.Words)
 	return &Definition{
 		ID: q.ID + "." + g.Name, Measure: g.Measure, Beside: []Beside{{Needs: cell.Needs{Measure: g.Baseline}}}, Of: []string{q.ID},
-		Unit: g.Unit, Sentence: s + q.worth(), Order: fmt.Sprintf("4%s.%03d", q.ID, 900+i), Better: better(q, "mean"), Minimum: minimum, answers: true, Employees: q.Kind == ENPS,
+		Unit: g.Unit, Sentence: s + q.worth(), Order: fmt.Sprintf("4%s.%03d", q.ID, 900+i), Better: better(q, "mean"), Minimum: minimum, answers: true, Employees: q.ofEmployees(),
 		Compute: least(minimum, func(s *cell.Sample) Result { return gapOf(sides, experienced, g.Words, s) }),
 	}
 }

@@ -37,6 +37,16 @@ const (
 	Choice
 	// Perceived is how much of a metric the customer felt there was.
 	Perceived
+	// Reason is one of the declared choices, why another question was answered so.
+	Reason
+	// Comparison is worse (-1), the same (0) or better (1) than another.
+	Comparison
+	// Text is the sentiment of a text, in points from -100 to 100, at a resolution of 10.
+	Text
+	// Mark is whether a text is about a theme, or a choice was chosen: yes (1) or no (0), and neither is better.
+	Mark
+	// Rank is a choice's rank in the customer's order: lower is better.
+	Rank
 )
 
 // Feeling says whether a choice is a good or a bad feeling.
@@ -91,17 +101,19 @@ type Measure struct {
 	Kind Kind
 	// Unit of a metric; questions are in points.
 	Unit string
-	// Resolution is the number of values in one unit, 1 or more; 1 for questions.
+	// Resolution is the number of values in one unit, 1 or more; 1 for questions, but 10 for a Text.
 	Resolution int64
 	// Better is 1 when higher values of a metric are better, −1 when lower ones are, 0 when the map does not tell; of a Perceived
 	// question that of the metric perceived.
 	Better int
 	// Min and Max are the ends of a question's scale.
 	Min, Max int64
-	// Options are the declared answers of an Emotion or a Choice.
+	// Options are the declared answers of an Emotion, a Choice or a Reason, and what those of a Mark and a Rank stand for.
 	Options []Option
 	// Facet of the open experience index that a question measures.
 	Facet Facet
+	// Employees is true for a question that is asked of employees, as every ENPS is.
+	Employees bool
 	// Floor is the value in units from which an experience is a bad one, see bad; nil where there is none.
 	Floor *float64
 	// Compared says what answers to a question are compared with; nil for most.
@@ -119,8 +131,10 @@ type Compared struct {
 
 func (m Measure) isQuestion() bool { return m.Kind != Metric }
 
+func (m Measure) ofEmployees() bool { return m.Kind == ENPS || m.Employees }
+
 // isNominal reports whether the values of answers only name them.
-func (m Measure) isNominal() bool { return m.Kind == Emotion || m.Kind == Choice }
+func (m Measure) isNominal() bool { return m.Kind == Emotion || m.Kind == Choice || m.Kind == Reason }
 
 // option returns the declared answer of a value; one without a label when there is none.
 func (m Measure) option(v int64) Option {

@@ -20,7 +20,7 @@ const FewestEmployees = 10
 // of returns the fewest cases that a measure's scores are shown with; 0 where any will do.
 func (m Minimums) of(x Measure) int64 {
 	switch {
-	case x.Kind == ENPS:
+	case x.ofEmployees():
 		return max(FewestEmployees, m.Employees)
 	case x.isQuestion() && m.Answers > 1:
 		return m.Answers

@@ -73,9 +73,9 @@ func shareOf(d Measure, s *cell.Sample, hit func(int64) bool) Result {
 	return r
 }
 
-// Shares returns the statistics "share.<v>" of a question, one for each point of its scale; nil for metrics.
+// Shares returns the statistics "share.<v>" of a question, one for each point of its scale; nil for metrics and texts.
 func Shares(m Measure) []Statistic {
-	if !m.isQuestion() {
+	if !m.isQuestion() || m.Kind == Text { // a sentiment has no points that were offered
 		return nil
 	}
 	var all []Statistic

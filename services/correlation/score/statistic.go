@@ -37,8 +37,9 @@ func Statistics() []Statistic {
 		{"top2", onlyTop2, percent, top2Sentence, true, top2, nil},
 		{"net_top", onlyFacet, points, netTopSentence, true, netTop, nil},
 		{"net", onlyFeelings, points, netSentence, true, netEmotion, nil},
+		{"negative", onlyText, percent, negativeSentence, true, negative, nil},
 		{"mean", onlyOrdered, Measure.unit, meanSentence, false, mean, nil},
-		{"median", onlyOrdered, Measure.unit, percentileSentence("median", 50), true, percentile(50), nil},
+		{"median", onlyPoints, Measure.unit, percentileSentence("median", 50), true, percentile(50), nil},
 		{"p10", onlyMetric, Measure.unit, percentileSentence("10th percentile", 10), true, percentile(10), nil},
 		{"p90", onlyMetric, Measure.unit, percentileSentence("90th percentile", 90), true, percentile(90), nil},
 		{"p95", onlyMetric, Measure.unit, percentileSentence("95th percentile", 95), true, percentile(95), nil},
@@ -79,14 +80,14 @@ func headline(m Measure) string {
 		return "nps"
 	case CSAT:
 		return "top2"
-	case YesNo:
+	case YesNo, Mark:
 		return "share.1"
 	case Emotion:
 		if onlyFeelings(m) == "" {
 			return "net"
 		}
 		return "count"
-	case Choice:
+	case Choice, Reason:
 		return "count"
 	default:
 		return "mean"

@@ -11,7 +11,7 @@ import (
 
 // TestTheMapKnowsWhichScoresThereAre: what check takes for a score is one, and every score can be named in a map.
 func TestTheMapKnowsWhichScoresThereAre(t *testing.T) {
-	for _, file := range []string{"whole.yaml", "scores.yaml"} {
+	for _, file := range []string{"whole.yaml", "scores.yaml", "surveys.yaml"} {
 		data, err := os.ReadFile("../../internal/expmap/testdata/" + file)
 		if err != nil {
 			t.Fatal(err)

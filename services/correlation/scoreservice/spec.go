@@ -30,15 +30,16 @@ func Spec(m *expmap.Map) score.Spec {
 			score.Measure{ID: p.GetId(), Kind: score.Metric, Unit: unit, Resolution: resolutions[p.GetId()]},
 			score.Measure{ID: expmap.LinkedBase(p.GetId()), Kind: score.Metric, Unit: cases, Resolution: 1})
 	}
+	employees := expmap.AskedOfEmployees(m.Proto)
 	for _, p := range m.Proto.GetQuestions() {
-		q := score.Measure{
-			ID: p.GetId(), Kind: kindOf(p.GetKind()), Resolution: 1, Min: int64(p.GetScaleMin()), Max: int64(p.GetScaleMax()),
-			Facet: facetOf(p.GetFacet()),
+		of := len(s.Questions)
+		if q, own := question(p); own {
+			s.Questions = append(s.Questions, q)
 		}
-		for _, c := range p.GetChoices() {
-			q.Options = append(q.Options, score.Option{Value: int64(c.GetValue()), Label: c.GetLabel(), Feeling: feelingOf(c.GetFeeling())})
+		s.Questions = append(s.Questions, parts(m, p)...)
+		for i := range s.Questions[of:] {
+			s.Questions[of+i].Employees = employees[p.GetId()]
 		}
-		s.Questions = append(s.Questions, q)
 	}
 	for _, p := range m.Proto.GetOutcomes() {
 		s.Outcomes = append(s.Outcomes, p.GetId())
@@ -74,6 +75,16 @@ func kindOf(k mapv1.QuestionKind) score.Kind {
 		return score.Importance
 	case mapv1.QuestionKind_QUESTION_KIND_EMOTION:
 		return score.Emotion
+	case mapv1.QuestionKind_QUESTION_KIND_TEXT:
+		return score.Text
+	case mapv1.QuestionKind_QUESTION_KIND_COMPARISON:
+		return score.Comparison
+	case mapv1.QuestionKind_QUESTION_KIND_REASON:
+		return score.Reason
+	case mapv1.QuestionKind_QUESTION_KIND_MULTIPLE: // its parts
+		return score.Mark
+	case mapv1.QuestionKind_QUESTION_KIND_RANKING: // its parts
+		return score.Rank
 	case mapv1.QuestionKind_QUESTION_KIND_CHOICE:
 		return score.Choice
 	case mapv1.QuestionKind_QUESTION_KIND_PERCEIVED:

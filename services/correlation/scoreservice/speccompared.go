@@ -28,8 +28,15 @@ func compared(m *expmap.Map, s *score.Spec) {
 			metric(p.GetId()).Limit = limitOf(p)
 		}
 	}
-	for i, p := range m.Proto.GetQuestions() {
-		q := &s.Questions[i]
+	questions := make(map[string]*score.Measure, len(s.Questions))
+	for i := range s.Questions {
+		questions[s.Questions[i].ID] = &s.Questions[i]
+	}
+	for _, p := range m.Proto.GetQuestions() {
+		q := questions[p.GetId()]
+		if q == nil {
+			continue // it has values of its parts alone
+		}
 		if p.Floor != nil {
 			floor := float64(p.GetFloor())
 			q.Floor = &floor

@@ -41,10 +41,10 @@ func betterOf(b mapv1.Better) int {
 
 // asksAll returns whether a touchpoint asks about success, effort and emotion of the open experience index.
 func asksAll(m *expmap.Map) func(touchpoint string) bool {
-	has := map[string]map[mapv1.Facet]bool{}
+	has, employees := map[string]map[mapv1.Facet]bool{}, expmap.AskedOfEmployees(m.Proto)
 	for _, q := range m.Questions {
 		f := q.Proto.GetFacet()
-		if f == mapv1.Facet_FACET_UNSPECIFIED || q.Kind == mapv1.QuestionKind_QUESTION_KIND_ENPS || q.Min != 1 || q.Max != 7 {
+		if f == mapv1.Facet_FACET_UNSPECIFIED || employees[q.ID] || q.Min != 1 || q.Max != 7 {
 			continue
 		}
 		for t := range q.Touchpoints {

@@ -72,6 +72,7 @@ func (s *service) start(ctx context.Context) error {
 			s.cmd.Env = append(s.cmd.Env, e)
 		}
 	}
+	s.cmd.Env = append(s.cmd.Env, "TOUCHSTONE_SURVEY_PAGES="+anyPort)
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return err

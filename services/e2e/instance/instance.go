@@ -70,7 +70,7 @@ func (i *Instance) Start(ctx context.Context) error {
 	const free = "127.0.0.1:0"
 	cmd := exec.Command(i.opt.Binary, "standalone", "--data", i.opt.Dir, "--grpc", free, "--http", free, "--admin", free, "--nats", free)
 	p := &process{cmd: cmd, announced: make(chan struct{}), ended: make(chan struct{})}
-	p.cmd.Env = append(Environ(), i.opt.Env...)
+	p.cmd.Env = append(append(Environ(), "TOUCHSTONE_SURVEY_PAGES="+free), i.opt.Env...)
 	p.cmd.Stderr = i.opt.Stderr
 	// It must not outlive the one who started it, nor take a Ctrl-C meant for that one.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

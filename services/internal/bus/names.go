@@ -1,6 +1,9 @@
 package bus
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Streams. Their subjects are a documented contract: services/ARCHITECTURE.md.
 const (
@@ -14,6 +17,11 @@ const (
 	StreamAudit     = "TS_AUDIT" // ts.audit.<organisation>: who read or did what is confidential
 	// StreamSealed holds ts.sealed.<organisation>: before when its history is sealed.
 	StreamSealed = "TS_SEALED"
+	// StreamSurvey holds ts.survey.<organisation>.<partition>: who was asked what, and what was answered, in one order.
+	StreamSurvey = "TS_SURVEY"
+	// StreamForgotten holds ts.forgotten.<organisation>: keyed hashes of customers who were forgotten, for services that keep keys
+	// of their own.
+	StreamForgotten = "TS_FORGOTTEN"
 
 	BucketKey    = "TS_KEY"    // hashes of API keys
 	BucketCursor = "TS_CURSOR" // how far imports have come
@@ -62,6 +70,21 @@ func NativeSource(subject string) (organisation, source string, ok bool) {
 		return "", "", false
 	}
 	return parts[2], parts[3], true
+}
+
+// ForgottenSubject is the subject of an organisation's forgotten customers.
+func ForgottenSubject(organisation string) string { return forgottenPrefix + organisation }
+
+// ForgottenOrganisation returns the organisation of a subject of TS_FORGOTTEN.
+func ForgottenOrganisation(subject string) string {
+	return strings.TrimPrefix(subject, forgottenPrefix)
+}
+
+const forgottenPrefix = "ts.forgotten."
+
+// SurveySubject is the subject of an organisation's surveys of one partition.
+func SurveySubject(organisation string, partition int) string {
+	return "ts.survey." + organisation + "." + strconv.Itoa(partition)
 }
 
 // FactOrganisation returns the organisation of a subject of TS_FACT; "" when it is none.

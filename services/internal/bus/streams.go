@@ -84,6 +84,8 @@ func streams() []jetstream.StreamConfig {
 	directory.MaxMsgsPerSubject, directory.Discard = 1, jetstream.DiscardOld
 	sealed := file(StreamSealed, "ts.sealed.*", "before when history is sealed, as it is now")
 	sealed.MaxMsgsPerSubject, sealed.Discard = 1, jetstream.DiscardOld
+	forgotten := file(StreamForgotten, "ts.forgotten.*", "keyed hashes of customers who were forgotten")
+	forgotten.MaxAge = AuditKept
 	return []jetstream.StreamConfig{
 		file(StreamFact, "ts.fact.*.*", "recorded facts, in one order"),
 		file(StreamParked, "ts.parked.>", "messages that could not be processed"),
@@ -93,6 +95,8 @@ func streams() []jetstream.StreamConfig {
 		directory,
 		audit(file(StreamAudit, "ts.audit.*", "who read or did what is confidential")),
 		sealed,
+		forgotten,
+		file(StreamSurvey, "ts.survey.*.*", "who was asked what, and what was answered, in one order"),
 	}
 }
 

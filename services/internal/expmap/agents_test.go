@@ -31,8 +31,8 @@ func TestAgentScores(t *testing.T) {
 		from, to   *expmap.Map
 		line, says string
 	}{
-		{off, on, "the map: agent_scores: nothing → self_and_leader (counting part)", "Agent scores are switched on: cells of agents are counted; what was recorded without an agent stays without."},
-		{on, off, "the map: agent_scores: self_and_leader → nothing (counting part)", "Agent scores are switched off: "},
+		{off, on, "the map: agent_scores: off → self_and_leader (counting part)", "Agent scores are switched on: cells of agents are counted; what was recorded without an agent stays without."},
+		{on, off, "the map: agent_scores: self_and_leader → off (counting part)", "Agent scores are switched off: "},
 	} {
 		changes := expmap.Diff(c.from.Proto, c.to.Proto)
 		if len(changes) != 1 || changes[0].String() != c.line {

@@ -134,7 +134,7 @@ func (r *Registry) contradictions(ctx context.Context, head stored, m *Map) ([]*
 		return nil, fault.Wrap(fault.Internal, err, "the current map cannot be read")
 	}
 	problems := Incompatible(old, m)
-	if len(problems) > 0 || !addsMeasures(old, m) {
+	if len(problems) > 0 || !addsMeasures(old, m) && !addsSurveys(old, m) {
 		return problems, nil
 	}
 	err = r.walk(ctx, m.Organisation, head.seq-1, func(mv *mapv1.MapVersion) (bool, error) {

@@ -14,7 +14,11 @@ type checker struct {
 	// Where each id was declared first, by kind of thing.
 	touchpoints, channels, teams, metrics, outcomes, questions, attributes, levels map[string]int
 	roles, journeys, pairings, segments, cxScores, calendars, actionRules, linked  map[string]int
-	ratios                                                                         map[string]int
+	ratios, surveys, themes, messages                                              map[string]int
+	// Questions by the ids of their parts.
+	parts map[string]int
+	// Questions asked of employees.
+	ofEmployees map[string]bool
 	// The declared stages; where none is declared, those that touchpoints name.
 	stages map[string]int
 	places places
@@ -35,11 +39,13 @@ func check(p *mapv1.Map) []*mapv1.Problem {
 	c.zone("zone", p.GetZone(), zoneRemedy)
 	c.declareAll()
 	c.scoreNames()
+	c.partNames()
 	each("touchpoints", p.GetTouchpoints(), c.touchpoint)
 	each("teams", p.GetTeams(), c.team)
 	each("metrics", p.GetMetrics(), c.metricFloor)
 	each("questions", p.GetQuestions(), c.questionFloor)
 	each("questions", p.GetQuestions(), c.question)
+	each("questions", p.GetQuestions(), c.worded)
 	each("questions", p.GetQuestions(), c.compared)
 	each("attributes", p.GetAttributes(), c.attribute)
 	c.breakdowns(p.GetBreakdowns())
@@ -63,6 +69,11 @@ func check(p *mapv1.Map) []*mapv1.Problem {
 	each("action_rules", p.GetActionRules(), c.actionRule)
 	each("feeds", p.GetFeeds(), c.feed)
 	c.sameSources()
+	each("themes", p.GetThemes(), c.theme)
+	each("messages", p.GetMessages(), c.message)
+	c.contactRules(p.GetContactRules())
+	c.allSurveys(p.GetSurveys())
+	c.employees(p.GetSurveys())
 	return c.problems
 }
 
@@ -87,6 +98,11 @@ func (c *checker) declareAll() {
 	c.linked = declare(c, "linked_metrics", "linked metric", p.GetLinkedMetrics())
 	c.ratios = declare(c, "ratios", "ratio", p.GetRatios())
 	c.actionRules = declare(c, "action_rules", "action rule", p.GetActionRules())
+	c.surveys = declare(c, "surveys", "survey", p.GetSurveys())
+	c.themes = declare(c, "themes", "theme", p.GetThemes())
+	c.messages = declare(c, "messages", "message template", p.GetMessages())
+	c.parts = map[string]int{}
+	c.ofEmployees = AskedOfEmployees(p)
 	if len(p.GetStages()) == 0 {
 		for i, t := range p.GetTouchpoints() {
 			if s := t.GetStage(); s != "" {

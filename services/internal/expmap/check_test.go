@@ -16,6 +16,9 @@ func TestEveryCheckOfTheWholeMap(t *testing.T) { checks(t, "whole.yaml", "proble
 // And each case of testdata/scores-problems.txt testdata/scores.yaml.
 func TestEveryCheckOfScores(t *testing.T) { checks(t, "scores.yaml", "scores-problems.txt") }
 
+// And each case of testdata/surveys-problems.txt testdata/surveys.yaml.
+func TestEveryCheckOfSurveys(t *testing.T) { checks(t, "surveys.yaml", "surveys-problems.txt") }
+
 func checks(t *testing.T, file, problems string) {
 	whole, err := os.ReadFile("testdata/" + file)
 	if err != nil {

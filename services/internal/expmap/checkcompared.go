@@ -12,7 +12,9 @@ func (c *checker) compared(at string, q *mapv1.Question) {
 	if len(q.GetBaselines()) > 0 {
 		switch q.GetKind() {
 		case mapv1.QuestionKind_QUESTION_KIND_EXPECTATION, mapv1.QuestionKind_QUESTION_KIND_IMPORTANCE,
-			mapv1.QuestionKind_QUESTION_KIND_EMOTION, mapv1.QuestionKind_QUESTION_KIND_CHOICE, mapv1.QuestionKind_QUESTION_KIND_ENPS:
+			mapv1.QuestionKind_QUESTION_KIND_EMOTION, mapv1.QuestionKind_QUESTION_KIND_CHOICE, mapv1.QuestionKind_QUESTION_KIND_ENPS,
+			mapv1.QuestionKind_QUESTION_KIND_TEXT, mapv1.QuestionKind_QUESTION_KIND_MULTIPLE, mapv1.QuestionKind_QUESTION_KIND_RANKING,
+			mapv1.QuestionKind_QUESTION_KIND_COMPARISON, mapv1.QuestionKind_QUESTION_KIND_REASON:
 			c.add(at+".baselines", fmt.Sprintf("The question %q does not ask a customer to rate an experience: there is no gap to what was expected.", q.GetId()),
 				"Delete baselines.")
 			return

@@ -2,6 +2,7 @@ package expmap
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,6 +19,8 @@ func (c *checker) feed(at string, f *mapv1.Feed) {
 				"Move it up, or delete it.")
 		}
 	}
+	questions := maps.Clone(c.questions)
+	maps.Copy(questions, c.parts) // what was chosen or ranked comes a part at a time
 	for _, list := range []struct {
 		field, noun string
 		renamed     []*mapv1.Renamed
@@ -26,7 +29,7 @@ func (c *checker) feed(at string, f *mapv1.Feed) {
 		{"outcomes", "outcome", f.GetOutcomes(), c.outcomes},
 		{"metrics", "metric", f.GetMetrics(), c.metrics},
 		{"teams", "team", f.GetTeams(), c.teams},
-		{"questions", "question", f.GetQuestions(), c.questions},
+		{"questions", "question", f.GetQuestions(), questions},
 		{"attributes", "attribute", f.GetAttributes(), c.attributes},
 	} {
 		first := map[string]int{}

@@ -71,7 +71,10 @@ func (c *checker) questionFloor(at string, q *mapv1.Question) {
 	lo, hi, floor := q.GetScaleMin(), q.GetScaleMax(), q.GetFloor()
 	lower := q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_CES1
 	switch q.GetKind() {
-	case mapv1.QuestionKind_QUESTION_KIND_EMOTION, mapv1.QuestionKind_QUESTION_KIND_CHOICE:
+	case mapv1.QuestionKind_QUESTION_KIND_TEXT, mapv1.QuestionKind_QUESTION_KIND_MULTIPLE, mapv1.QuestionKind_QUESTION_KIND_RANKING:
+		c.add(at, fmt.Sprintf("A question of kind %s has no points of a scale that could be bad.", kindName(q.GetKind())), "Delete floor.")
+		return
+	case mapv1.QuestionKind_QUESTION_KIND_EMOTION, mapv1.QuestionKind_QUESTION_KIND_CHOICE, mapv1.QuestionKind_QUESTION_KIND_REASON:
 		c.add(at, "The values of its choices only name them: none is lower than another.", "Delete floor; the shares of single answers tell how many were bad.")
 		return
 	case mapv1.QuestionKind_QUESTION_KIND_PERCEIVED:

@@ -10,6 +10,13 @@ func (c *checker) pairing(at string, p *mapv1.Pairing) {
 	q := c.known(at+".question", "question", p.GetQuestion(), c.questions)
 	m := c.carried(at+".metric", p.GetMetric(), "a pairing is of what the interaction asked about carries", "Pair a metric that is measured at the touchpoint.")
 	t := c.known(at+".touchpoint", "touchpoint", p.GetTouchpoint(), c.touchpoints)
+	if q {
+		switch k := c.p.GetQuestions()[c.questions[p.GetQuestion()]].GetKind(); k {
+		case mapv1.QuestionKind_QUESTION_KIND_MULTIPLE, mapv1.QuestionKind_QUESTION_KIND_RANKING:
+			c.add(at+".question", fmt.Sprintf("The question %q is of kind %s: it has a value for each choice, and none of its own that a metric could move.", p.GetQuestion(), kindName(k)),
+				"Say in the question's unpaired_because why it has no pairing, and pair another question.")
+		}
+	}
 	if q && t && !c.asked(p.GetQuestion(), p.GetTouchpoint()) {
 		c.add(at+".question", fmt.Sprintf("The question %q does not ask about the touchpoint %q.", p.GetQuestion(), p.GetTouchpoint()),
 			"Add the touchpoint to the question, or pair it where it is asked.")
@@ -52,6 +59,10 @@ func (c *checker) actionRule(at string, r *mapv1.ActionRule) {
 		return
 	}
 	q := c.p.GetQuestions()[c.questions[r.GetQuestion()]]
+	if scaleless(q.GetKind()) {
+		c.add(at+".question", fmt.Sprintf("The question %q is of kind %s, which has no answers that are bad.", q.GetId(), kindName(q.GetKind())), "Name a question that is answered on a scale.")
+		return
+	}
 	lo, hi := q.GetScaleMin(), q.GetScaleMax()
 	best, way := hi, "up to"
 	if q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_CES1 {

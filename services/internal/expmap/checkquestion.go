@@ -13,6 +13,11 @@ func (c *checker) question(at string, q *mapv1.Question) {
 		c.add(at+".unpaired_because", fmt.Sprintf("The question %q says why it is paired with no metric, and is paired.", q.GetId()),
 			"Delete unpaired_because, or retire the pairing.")
 	}
+	c.documented(at+".documented", q)
+	if scaleless(q.GetKind()) {
+		c.scaleless(at, q)
+		return
+	}
 	lo, hi := q.GetScaleMin(), q.GetScaleMax()
 	if lo >= hi {
 		c.add(at+".scale_max", fmt.Sprintf("The scale %d to %d has no room: its highest point must be above its lowest.", lo, hi), "Correct scale_min or scale_max.")
@@ -46,6 +51,8 @@ func (c *checker) scale(at string, q *mapv1.Question) {
 		fixed(1, 7, "ease (CES 2.0) is asked on 1 to 7")
 	case mapv1.QuestionKind_QUESTION_KIND_YES_NO:
 		fixed(0, 1, "yes is 1 and no is 0")
+	case mapv1.QuestionKind_QUESTION_KIND_COMPARISON:
+		fixed(-1, 1, "worse is -1, the same 0 and better 1")
 	case mapv1.QuestionKind_QUESTION_KIND_CSAT:
 		if lo < 0 || lo > 1 || hi < 3 || hi > 10 {
 			c.add(at, fmt.Sprintf("The scale is %d to %d, but satisfaction is asked on a scale from 0 or 1 to between 3 and 10.", lo, hi),
@@ -62,15 +69,22 @@ func (c *checker) scale(at string, q *mapv1.Question) {
 func (c *checker) about(at string, q *mapv1.Question) {
 	expectation := q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_EXPECTATION
 	importance := q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_IMPORTANCE
+	why := q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_REASON
 	id := q.GetAbout()
 	switch {
+	case id == "" && why:
+		c.add(at, fmt.Sprintf("The question %q asks why, and not of which question.", q.GetId()), "Name in about the question whose answer it asks the reason of.")
+		return
 	case id == "" && expectation:
 		c.add(at, fmt.Sprintf("The question %q asks what was expected, and not of which question.", q.GetId()), "Name in about the question that asks what was experienced.")
 		return
 	case id == "":
 		return
-	case !expectation && !importance:
-		c.add(at, "Only questions of kind expectation and importance are about another.", "Delete about, or correct kind.")
+	case !expectation && !importance && !why:
+		c.add(at, "Only questions of kind expectation, importance and reason are about another.", "Delete about, or correct kind.")
+		return
+	case id == q.GetId() && why:
+		c.add(at, fmt.Sprintf("The question %q is about itself.", id), "Name the question whose answer it asks the reason of.")
 		return
 	case id == q.GetId():
 		c.add(at, fmt.Sprintf("The question %q is about itself.", id), "Name the question that asks what was experienced.")
@@ -79,9 +93,15 @@ func (c *checker) about(at string, q *mapv1.Question) {
 		return
 	}
 	of := c.p.GetQuestions()[c.questions[id]]
+	if why {
+		if !scored(of.GetKind()) && of.GetKind() != mapv1.QuestionKind_QUESTION_KIND_EMOTION && of.GetKind() != mapv1.QuestionKind_QUESTION_KIND_PERCEIVED {
+			c.add(at, fmt.Sprintf("The answers to %q are not good or bad: it is of kind %s.", id, kindName(of.GetKind())), "Name a question whose answers have reasons to be as they are, such as one of kind nps or csat.")
+		}
+		return
+	}
 	switch of.GetKind() {
 	case mapv1.QuestionKind_QUESTION_KIND_EXPECTATION, mapv1.QuestionKind_QUESTION_KIND_IMPORTANCE:
-		c.add(at, fmt.Sprintf("The question %q does not ask what was experienced: it is of kind %s.", id, shortName(of.GetKind().Descriptor().Values().ByNumber(of.GetKind().Number()), of.GetKind().Descriptor())),
+		c.add(at, fmt.Sprintf("The question %q does not ask what was experienced: it is of kind %s.", id, kindName(of.GetKind())),
 			"Name the question that asks what was experienced.")
 		return
 	}
@@ -94,9 +114,9 @@ func (c *checker) about(at string, q *mapv1.Question) {
 // choices checks the answers of emotion and choice: one for each point of the scale.
 func (c *checker) choices(at string, q *mapv1.Question) {
 	emotion := q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_EMOTION
-	if !emotion && q.GetKind() != mapv1.QuestionKind_QUESTION_KIND_CHOICE {
+	if !emotion && q.GetKind() != mapv1.QuestionKind_QUESTION_KIND_CHOICE && q.GetKind() != mapv1.QuestionKind_QUESTION_KIND_REASON {
 		if len(q.GetChoices()) > 0 {
-			c.add(at, "Only questions of kind emotion and choice have choices.", "Delete choices, or correct kind.")
+			c.add(at, "Only questions of kind emotion, choice, reason, multiple and ranking have choices.", "Delete choices, or correct kind.")
 		}
 		return
 	}

@@ -71,7 +71,7 @@ func (c *checker) score(at, id string) string {
 	case id == "":
 		c.unknown(at, "score", id, nil)
 		return ""
-	case has(c.metrics, head) || has(c.questions, head) || c.isLinked(head) || head == headInteractions:
+	case has(c.metrics, head) || has(c.questions, head) || has(c.parts, head) || c.isLinked(head) || head == headInteractions:
 		if rest == "" {
 			example := "mean"
 			if head == headInteractions {
@@ -138,6 +138,11 @@ func newPlaces(p *mapv1.Map) places {
 	x := places{asked: map[string]map[string]struct{}{}, metrics: map[string]string{}, linked: map[string]*Linked{}, ratios: map[string][]string{}}
 	for _, q := range p.GetQuestions() {
 		x.asked[q.GetId()] = set(q.GetTouchpoints())
+		for _, id := range partIDs(p, q) {
+			if x.asked[id] == nil {
+				x.asked[id] = x.asked[q.GetId()]
+			}
+		}
 	}
 	for _, l := range p.GetServiceLevels() {
 		x.metrics[l.GetId()] = l.GetMetric()
@@ -175,7 +180,7 @@ func (x places) exists(head string, t *mapv1.Touchpoint) bool {
 
 func (c *checker) heads() map[string]int {
 	all := map[string]int{headInteractions: 0, headOutcome: 0}
-	for _, declared := range []map[string]int{c.metrics, c.questions, c.levels, c.ratios, c.cxScores, c.linked} {
+	for _, declared := range []map[string]int{c.metrics, c.questions, c.parts, c.levels, c.ratios, c.cxScores, c.linked} {
 		maps.Copy(all, declared)
 	}
 	return all

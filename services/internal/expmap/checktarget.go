@@ -73,7 +73,7 @@ func (c *checker) cxScore(at string, s *mapv1.CxScore) {
 			c.add(part+".score", fmt.Sprintf("%q is itself a CX score.", head), "Name the scores that it is made of.")
 		case head == headIndex:
 			c.add(part+".score", fmt.Sprintf("%q is itself made of other scores.", head), "Name the scores that it is made of.")
-		case has(c.questions, head) && c.p.GetQuestions()[c.questions[head]].GetKind() == mapv1.QuestionKind_QUESTION_KIND_ENPS:
+		case c.ofEmployees[c.questionOf(head)]:
 			c.add(part+".score", fmt.Sprintf("%q is asked of employees, whose answers are shown under other rules than CX scores.", head), "Name a question asked of customers, or delete the part.")
 		}
 		if j, twice := first[p.GetScore()]; twice {

@@ -63,9 +63,13 @@ func build(p *mapv1.Map, version uint64) (*Map, error) {
 		m.Metrics[x.GetId()] = &Metric{ID: x.GetId(), Resolution: int64(x.GetResolution()), Better: x.GetBetter(), Proto: x}
 	}
 	for _, q := range p.GetQuestions() {
-		m.Questions[q.GetId()] = &Question{
-			ID: q.GetId(), Kind: q.GetKind(), Min: int64(q.GetScaleMin()), Max: int64(q.GetScaleMax()),
-			Touchpoints: set(q.GetTouchpoints()), Proto: q,
+		m.Questions[q.GetId()] = buildQuestion(q, "")
+	}
+	for _, q := range p.GetQuestions() {
+		for _, part := range Parts(p, q) {
+			if m.Questions[part.GetId()] == nil && m.Metrics[part.GetId()] == nil { // else one of a map that was never checked
+				m.Questions[part.GetId()] = buildQuestion(part, q.GetId())
+			}
 		}
 	}
 	for _, a := range p.GetAttributes() {
@@ -80,6 +84,7 @@ func build(p *mapv1.Map, version uint64) (*Map, error) {
 	for _, c := range p.GetCalendars() {
 		m.Calendars[c.GetId()] = buildCalendar(c, zone)
 	}
+	buildSurveys(m)
 	return m, nil
 }
 

@@ -18,7 +18,8 @@ import (
 //     read again, whole, when they are declared again. Nothing is counted again.
 //   - Reading changes (names, owners, journeys, stages, steps, wording, better, service levels, where a question or a metric
 //     belongs, a question's kind on the same scale, pairings, segments, where a team stands and when, targets, CX scores,
-//     calendars, action rules) act at once, on all history. A changed feed holds for what comes from then on.
+//     calendars, action rules) act at once, on all history. A changed feed holds for what comes from then on, and so do surveys,
+//     messages, contact rules and wordings; a changed wording of the same id is told by Diff.
 //   - Another zone cuts other days, and another set of breakdowns needs other cells: history is counted again (Recounts).
 //     That holds for a breakdown taken away, too: it would go stale and be wrong on the day it comes back.
 //   - A linked metric follows customers from interaction to interaction: a new one, and one for which other interactions count
@@ -92,7 +93,8 @@ func Recounts(old, new *Map) []string {
 }
 
 // Incompatible returns what new declares in contradiction to old, of which the facts of history were written: another unit
-// or resolution of a metric, another scale of a question, a metric that was a question or a linked metric, or the reverse.
+// or resolution of a metric, another scale of a question, a metric that was a question or a linked metric, or the reverse; and a
+// survey that goes back in its life.
 func Incompatible(old, new *Map) []*mapv1.Problem {
 	if old == nil || new == nil {
 		return nil
@@ -119,7 +121,13 @@ func Incompatible(old, new *Map) []*mapv1.Problem {
 	}
 	for i, q := range new.Proto.GetQuestions() {
 		at := fmt.Sprintf("questions[%d]", i)
-		if was, ok := old.Questions[q.GetId()]; ok && (was.Min != int64(q.GetScaleMin()) || was.Max != int64(q.GetScaleMax())) {
+		if was, ok := old.Questions[q.GetId()]; ok && was.Of != "" {
+			add(at+".id", fmt.Sprintf("%q was a part of the question %q and cannot become a question of its own.", q.GetId(), was.Of))
+		} else if ok && (scaleless(was.Kind) || scaleless(q.GetKind())) {
+			if was.Kind != q.GetKind() {
+				add(at+".kind", fmt.Sprintf("The question %q was of kind %s and cannot become one of kind %s: its answers are carried otherwise.", q.GetId(), kindName(was.Kind), kindName(q.GetKind())))
+			}
+		} else if ok && (was.Min != int64(q.GetScaleMin()) || was.Max != int64(q.GetScaleMax())) {
 			add(at+".scale_max", fmt.Sprintf("The scale of the question %q was %d to %d and cannot become %d to %d.", q.GetId(), was.Min, was.Max, q.GetScaleMin(), q.GetScaleMax()))
 		}
 		if _, ok := old.Metrics[q.GetId()]; ok {
@@ -148,6 +156,12 @@ func Incompatible(old, new *Map) []*mapv1.Problem {
 		}
 	}
 	incompatibleDerived(old, new, add)
+	incompatibleParts(old, new, add)
+	say := func(field, message, remedy string) {
+		problems = append(problems, &mapv1.Problem{Field: field, Message: message, Remedy: remedy})
+	}
+	incompatibleSurveys(old, new, say)
+	incompatibleEmployees(old, new, say)
 	return problems
 }
 

@@ -15,6 +15,9 @@ type Coverage struct {
 	// Paired questions have a pairing that is not retired; Excused ones have none and say why.
 	Paired  int `json:"paired"`
 	Excused int `json:"excused"`
+	// Surveys are those that are not closed, and Surveyed which of them ask about a touchpoint, those of drafts too.
+	Surveys  int                 `json:"surveys"`
+	Surveyed map[string][]string `json:"surveyed"`
 	// Gaps are in the order of GapKinds, and those of one kind in the order of the map.
 	Gaps []Gap `json:"gaps"`
 }
@@ -50,6 +53,11 @@ const (
 	// Unasked metrics are in no pairing: whether customers feel them is not looked at. Those that ratios only divide by, or that
 	// count cases for one, are left out.
 	Unasked GapKind = "unasked"
+	// WithoutSurvey are touchpoints about which questions are asked, but by no survey of the map, where it has any. Those back-stage
+	// are left out.
+	WithoutSurvey GapKind = "without survey"
+	// InNoSurvey are questions that no survey of the map asks, where it has any: their answers come from elsewhere, or never.
+	InNoSurvey GapKind = "in no survey"
 	// WithoutTouchpoints are declared stages in which nothing happens.
 	WithoutTouchpoints GapKind = "without touchpoints"
 	// OwnsNothing are declared roles that own nothing.
@@ -58,7 +66,7 @@ const (
 
 // GapKinds returns all kinds, in the order in which they are listed.
 func GapKinds() []GapKind {
-	return []GapKind{Unmeasured, WithoutSteps, WithoutTarget, WithoutQuestion, Unpaired, UnpairedBecause, Unasked, WithoutTouchpoints, OwnsNothing}
+	return []GapKind{Unmeasured, WithoutSteps, WithoutTarget, WithoutQuestion, Unpaired, UnpairedBecause, Unasked, WithoutSurvey, InNoSurvey, WithoutTouchpoints, OwnsNothing}
 }
 
 // Of returns the ids of the gaps of one kind, in the order of the map.
@@ -83,7 +91,8 @@ func (c *Coverage) Headline() string {
 
 // Cover lists what a map leaves open. The map need not have been checked.
 func Cover(p *mapv1.Map) *Coverage {
-	c := &Coverage{Touchpoints: len(p.GetTouchpoints()), Questions: len(p.GetQuestions()), Gaps: []Gap{}}
+	c := &Coverage{Touchpoints: len(p.GetTouchpoints()), Questions: len(p.GetQuestions()), Surveyed: map[string][]string{}, Gaps: []Gap{}}
+	c.surveys(p)
 	for _, kind := range GapKinds() {
 		switch kind {
 		case Unmeasured, WithoutSteps, WithoutTarget, WithoutQuestion:
@@ -92,6 +101,10 @@ func Cover(p *mapv1.Map) *Coverage {
 			c.questions(p, kind)
 		case Unasked:
 			c.metrics(p)
+		case WithoutSurvey:
+			c.unsurveyed(p)
+		case InNoSurvey:
+			c.inNoSurvey(p)
 		case WithoutTouchpoints:
 			c.stages(p)
 		case OwnsNothing:
@@ -237,6 +250,9 @@ func (c *Coverage) roles(p *mapv1.Map) {
 	}
 	for _, r := range p.GetActionRules() {
 		owns[r.GetOwner()] = struct{}{}
+	}
+	for _, s := range p.GetSurveys() {
+		owns[s.GetOwner()] = struct{}{}
 	}
 	for _, r := range p.GetRoles() {
 		if _, is := owns[r.GetId()]; !is {

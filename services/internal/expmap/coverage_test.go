@@ -23,6 +23,7 @@ func closed(p *mapv1.Map) *mapv1.Map {
 			p.Pairings = append(p.Pairings, &mapv1.Pairing{Id: id, Question: q.GetId(), Metric: m, Touchpoint: t, Sign: mapv1.Sign_SIGN_NEGATIVE})
 		}
 	}
+	p.Surveys = nil // what they leave open is told only of maps that have any: see TestCoverageOfSurveys
 	p.Pairings, p.Targets = nil, []*mapv1.Target{{Score: "interactions.count", Value: 1, Cascades: true}}
 	stages, roles := map[string]bool{}, map[string]bool{}
 	for _, t := range p.Touchpoints {

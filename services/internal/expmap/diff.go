@@ -25,6 +25,8 @@ type Change struct {
 	To   string `json:"to,omitempty"`
 	// Counting is true where history is counted by the field, false where it only decides how history is read.
 	Counting bool `json:"counting"`
+	// Note is what else is to be known of the change, a clause; empty for most.
+	Note string `json:"note,omitempty"`
 }
 
 // The kinds of changes.
@@ -44,6 +46,9 @@ func (c Change) String() string {
 	part := ""
 	if c.Counting {
 		part = " (counting part)"
+	}
+	if c.Note != "" {
+		part += " (" + c.Note + ")"
 	}
 	switch {
 	case c.Field == "" && c.Kind == Added && c.To != "":
@@ -87,6 +92,8 @@ func (d *differ) message(path, thing string, old, new protoreflect.Message) {
 	for i := range fields.Len() {
 		fd := fields.Get(i)
 		switch {
+		case fd.IsMap():
+			d.entries(path, thing, fd, old.Get(fd).Map(), new.Get(fd).Map())
 		case fd.IsList() && fd.Kind() == protoreflect.MessageKind:
 			d.things(path, thing, fd, old.Get(fd).List(), new.Get(fd).List())
 		case fd.IsList():
@@ -97,7 +104,7 @@ func (d *differ) message(path, thing string, old, new protoreflect.Message) {
 			if old.Has(fd) != new.Has(fd) && len(d.changes) == found {
 				d.field(path, thing, fd, presence(old.Has(fd)), presence(new.Has(fd))) // given, and empty
 			}
-		case !old.Get(fd).Equal(new.Get(fd)):
+		case !old.Get(fd).Equal(new.Get(fd)), old.Has(fd) != new.Has(fd): // 0 and nothing may differ
 			d.field(path, thing, fd, written(old, fd), written(new, fd))
 		}
 	}
@@ -114,7 +121,35 @@ func presence(has bool) string {
 }
 
 func (d *differ) field(path, thing string, fd protoreflect.FieldDescriptor, from, to string) {
-	d.changes = append(d.changes, Change{Kind: Changed, Path: path, Thing: thing, Field: string(fd.Name()), From: from, To: to, Counting: counts(fd)})
+	d.changes = append(d.changes, Change{Kind: Changed, Path: path, Thing: thing, Field: string(fd.Name()), From: from, To: to, Counting: counts(fd), Note: breaks(fd)})
+}
+
+// breaks says of fields that customers read that another wording is another question.
+func breaks(fd protoreflect.FieldDescriptor) string {
+	switch fd.FullName() {
+	case "touchstone.map.v1.Question.text", "touchstone.map.v1.Question.kind", "touchstone.map.v1.Question.low_label", "touchstone.map.v1.Question.high_label",
+		"touchstone.map.v1.Choice.label", "touchstone.map.v1.Wording.text", "touchstone.map.v1.Wording.low_label",
+		"touchstone.map.v1.Wording.high_label", "touchstone.map.v1.Wording.choices":
+		return "starts a new series: give it a new id if the meaning changed"
+	}
+	return ""
+}
+
+// entries compares maps of plain values, key by key.
+func (d *differ) entries(path, thing string, fd protoreflect.FieldDescriptor, old, new protoreflect.Map) {
+	value := func(m protoreflect.Map, k string) string {
+		if key := protoreflect.ValueOfString(k).MapKey(); m.Has(key) {
+			return text(m.Get(key), fd.MapValue())
+		}
+		return ""
+	}
+	keys := slices.Concat(entryKeys(old), entryKeys(new))
+	slices.Sort(keys)
+	for _, k := range slices.Compact(keys) {
+		if was, is := value(old, k), value(new, k); was != is {
+			d.changes = append(d.changes, Change{Kind: Changed, Path: path, Thing: thing, Field: fmt.Sprintf("%s[%s]", fd.Name(), k), From: was, To: is})
+		}
+	}
 }
 
 // counts reports whether history is counted by a field; see CountingDigest and Incompatible.
@@ -138,6 +173,9 @@ const linkedMetrics = "touchstone.map.v1.Map.linked_metrics"
 // written is a value as a map writes it; "" where it is left out.
 func written(m protoreflect.Message, fd protoreflect.FieldDescriptor) string {
 	if !m.Has(fd) && !zeroSpeaks(fd) {
+		if fd.Kind() == protoreflect.EnumKind {
+			return unset(fd.Enum())
+		}
 		return ""
 	}
 	return text(m.Get(fd), fd)

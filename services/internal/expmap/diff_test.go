@@ -171,7 +171,11 @@ func TestDiffOfTheFirstMap(t *testing.T) {
 // Whatever is done to any field, however deep, there is a difference exactly when the maps are not equal, and as many there as
 // back.
 func TestDiffMissesNothing(t *testing.T) {
-	original := whole(t)
+	missesNothing(t, whole(t))
+	missesNothing(t, shop(t))
+}
+
+func missesNothing(t *testing.T, original *mapv1.Map) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := proto.CloneOf(original)
 		for range rapid.IntRange(1, 3).Draw(t, "edits") {
@@ -193,6 +197,8 @@ func edit(t *rapid.T, m protoreflect.Message) {
 	fd := fields.Get(rapid.IntRange(0, fields.Len()-1).Draw(t, "field"))
 	within := rapid.IntRange(0, 3).Draw(t, "within") > 0
 	switch {
+	case fd.IsMap():
+		m.Mutable(fd).Map().Set(value(t, fd.MapKey()).MapKey(), value(t, fd.MapValue()))
 	case fd.IsList():
 		list := m.Mutable(fd).List()
 		i := rapid.IntRange(0, max(0, list.Len()-1)).Draw(t, "item")
@@ -238,6 +244,8 @@ func value(t *rapid.T, fd protoreflect.FieldDescriptor) protoreflect.Value {
 		return protoreflect.ValueOfInt32(int32(n))
 	case protoreflect.Uint32Kind:
 		return protoreflect.ValueOfUint32(uint32(n))
+	case protoreflect.Uint64Kind:
+		return protoreflect.ValueOfUint64(uint64(n))
 	default:
 		return protoreflect.ValueOfFloat64(float64(n))
 	}

@@ -55,6 +55,12 @@ func keyOf(m protoreflect.Message) string {
 		return targetKey(x)
 	case *mapv1.CxPart:
 		return x.GetScore()
+	case *mapv1.SurveyItem:
+		return x.GetQuestion()
+	case *mapv1.Quota:
+		return x.GetAttribute() + "=" + x.GetValue()
+	case interface{ GetLanguage() string }: // a wording, theme words, a message's text, what was published
+		return x.GetLanguage()
 	case *mapv1.Choice:
 		return fmt.Sprint(x.GetValue())
 	case *mapv1.OpenHours:
@@ -77,6 +83,8 @@ func named(m protoreflect.Message) string {
 		return text(protoreflect.ValueOfFloat64(x.GetValue()), m.Descriptor().Fields().ByName("value"))
 	case *mapv1.Renamed:
 		return "is " + x.GetTo()
+	case *mapv1.Quota:
+		return fmt.Sprintf("%d answers", x.GetAnswers())
 	default:
 		return ""
 	}
@@ -89,6 +97,14 @@ func noun(fd protoreflect.FieldDescriptor) string {
 		return "CX score"
 	case "hours":
 		return "hours"
+	case "messages":
+		return "message template"
+	case "words":
+		return "words"
+	case "published":
+		return "published"
+	case "quotas":
+		return "quota"
 	}
 	return strings.TrimSuffix(strings.ReplaceAll(string(fd.Name()), "_", " "), "s")
 }

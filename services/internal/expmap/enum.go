@@ -20,8 +20,8 @@ func shortName(v protoreflect.EnumValueDescriptor, d protoreflect.EnumDescriptor
 // shortList returns the short spellings, without the unspecified one.
 func shortList(d protoreflect.EnumDescriptor) []string {
 	var names []string
-	if saysOff(d) {
-		names = append(names, off)
+	if s := unset(d); s != "" {
+		names = append(names, s)
 	}
 	for i := 0; i < d.Values().Len(); i++ {
 		if v := d.Values().Get(i); v.Number() != 0 {
@@ -35,7 +35,7 @@ func shortNames(d protoreflect.EnumDescriptor) string { return strings.Join(shor
 
 // enumByName finds a value by its short or its full spelling, in either case.
 func enumByName(d protoreflect.EnumDescriptor, s string) (protoreflect.EnumNumber, bool) {
-	if saysOff(d) && strings.EqualFold(s, off) {
+	if u := unset(d); u != "" && strings.EqualFold(s, u) {
 		return 0, true
 	}
 	for i := 0; i < d.Values().Len(); i++ {
@@ -47,9 +47,17 @@ func enumByName(d protoreflect.EnumDescriptor, s string) (protoreflect.EnumNumbe
 	return 0, false
 }
 
-// off is how the unspecified value may be written where it means just that.
-const off = "off"
-
-func saysOff(d protoreflect.EnumDescriptor) bool {
-	return d.FullName() == "touchstone.map.v1.AgentScores"
+// unset is how the unspecified value may be written where it has a meaning of its own; "" where it has none.
+func unset(d protoreflect.EnumDescriptor) string {
+	switch d.FullName() {
+	case "touchstone.map.v1.AgentScores":
+		return "off"
+	case "touchstone.map.v1.SurveyState":
+		return "draft"
+	case "touchstone.map.v1.ClockBasis":
+		return "invited"
+	case "touchstone.map.v1.QuarantineEffect":
+		return "skip"
+	}
+	return ""
 }

@@ -28,7 +28,7 @@ type Map struct {
 	Channels, Teams, Outcomes map[string]struct{}
 	// Metrics by id.
 	Metrics map[string]*Metric
-	// Questions by id. No question has the id of a metric.
+	// Questions by id, with the parts of those that have any (see PartID). No question has the id of a metric.
 	Questions map[string]*Question
 	// Attributes by id.
 	Attributes map[string]*Attribute
@@ -55,6 +55,14 @@ type Map struct {
 	Linked map[string]*Linked
 	// Calendars by id.
 	Calendars map[string]*Calendar
+	// Surveys by id.
+	Surveys map[string]*Survey
+	// After are the active surveys that ask after interactions at a touchpoint, by its id, in the order of the map; see Trigger.Asks.
+	After map[string][]*Survey
+	// Contact is what holds over all surveys.
+	Contact Contact
+	// Themes in the order of the map.
+	Themes []Theme
 
 	tree map[string][]below // teams directly below each
 }
@@ -100,11 +108,17 @@ type Metric struct {
 type Question struct {
 	ID   string
 	Kind mapv1.QuestionKind
-	// Min and Max are the lowest and the highest point of the scale, both valid answers.
+	// Min and Max are the lowest and the highest point of the scale, both valid answers. A question that is answered by its
+	// parts alone has Min above Max: no value is one of its own.
 	Min, Max int64
+	// Resolution is the number of values in one point: 1, but 10 for texts, whose sentiment is kept in thousandths.
+	Resolution int64
+	// Of is the question that this is a part of; empty for those that the map declares.
+	Of string
 	// Touchpoints it asks about; at least one.
 	Touchpoints map[string]struct{}
-	Proto       *mapv1.Question
+	// Proto is the question as declared; of a part, what it comes to.
+	Proto *mapv1.Question
 }
 
 // Attribute is a segment attribute that facts may carry.

@@ -203,6 +203,29 @@ func TestResolutionNeverChangesNotEvenByRemovalAndReturn(t *testing.T) {
 	}
 }
 
+// A survey that was closed stays so, by removal and return as well.
+func TestAClosedSurveyIsNeverReopened(t *testing.T) {
+	r := startBus(t).registry()
+	in := func(state mapv1.SurveyState) *mapv1.Map {
+		return with(func(p *mapv1.Map) { p.Surveys = []*mapv1.Survey{{Id: "old", State: state}} })
+	}
+	apply(t, r, in(mapv1.SurveyState_SURVEY_STATE_PAUSED))
+	apply(t, r, in(mapv1.SurveyState_SURVEY_STATE_CLOSED))
+	refused := func(when string) {
+		t.Helper()
+		_, _, err := r.Apply(t.Context(), in(mapv1.SurveyState_SURVEY_STATE_PAUSED), nil)
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != fault.Invalid || len(f.Violations) != 1 || f.Violations[0].Field != "surveys[0].state" {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	refused("while declared")
+	apply(t, r, small())
+	apply(t, r, with(func(p *mapv1.Map) { p.Name = "another" }))
+	refused("after removal")
+	apply(t, r, in(mapv1.SurveyState_SURVEY_STATE_CLOSED))
+}
+
 func TestCheckSaysWhatApplyingWouldDo(t *testing.T) {
 	r := startBus(t).registry()
 	problems, current, recounts, err := r.Check(t.Context(), small())

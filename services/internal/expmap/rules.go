@@ -97,6 +97,8 @@ func enumRemedy(field string) string {
 		return "Use one of " + shortNames(mapv1.Facet(0).Descriptor()) + ", or leave it out."
 	case "feeling":
 		return "Use " + feelingRemedy
+	case "audience":
+		return "Use one of " + shortNames(mapv1.Audience(0).Descriptor()) + "."
 	case "abandons":
 		return "Use one of " + shortNames(mapv1.Abandons(0).Descriptor()) + ", or leave it out."
 	}

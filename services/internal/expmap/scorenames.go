@@ -47,7 +47,10 @@ func measureIDs(p *mapv1.Map) []string {
 		out = append(out, l.GetId(), LinkedBase(l.GetId()))
 	}
 	for _, q := range p.GetQuestions() {
-		out = append(out, q.GetId())
+		if hasValue(q.GetKind()) {
+			out = append(out, q.GetId())
+		}
+		out = append(out, partIDs(p, q)...)
 	}
 	return out
 }
@@ -72,6 +75,9 @@ func statistics(p *mapv1.Map, id string) []string {
 			return ofQuestion(p, q)
 		}
 	}
+	if part, _ := partOf(p, id); part != nil {
+		return ofQuestion(p, part)
+	}
 	return nil
 }
 
@@ -87,6 +93,9 @@ func ofQuestion(p *mapv1.Map, q *mapv1.Question) []string {
 	var out []string
 	ordered := true
 	lo, hi := q.GetScaleMin(), q.GetScaleMax()
+	if q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_TEXT {
+		return []string{"mean", "sd", "negative", "count"}
+	}
 	switch q.GetKind() {
 	case mapv1.QuestionKind_QUESTION_KIND_NPS, mapv1.QuestionKind_QUESTION_KIND_ENPS:
 		if lo == 0 && hi == 10 {
@@ -101,7 +110,7 @@ func ofQuestion(p *mapv1.Map, q *mapv1.Question) []string {
 		}) {
 			out = append(out, "net")
 		}
-	case mapv1.QuestionKind_QUESTION_KIND_CHOICE:
+	case mapv1.QuestionKind_QUESTION_KIND_CHOICE, mapv1.QuestionKind_QUESTION_KIND_REASON:
 		ordered = false
 	}
 	if ordered {
@@ -135,10 +144,10 @@ func directed(p *mapv1.Map, q *mapv1.Question) bool {
 
 // indexed reports whether any touchpoint asks about success, effort and emotion of the open experience index.
 func indexed(p *mapv1.Map) bool {
-	asked := map[string]map[mapv1.Facet]bool{}
+	asked, employees := map[string]map[mapv1.Facet]bool{}, AskedOfEmployees(p)
 	for _, q := range p.GetQuestions() {
 		f := q.GetFacet()
-		if f == mapv1.Facet_FACET_UNSPECIFIED || q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_ENPS || q.GetScaleMin() != 1 || q.GetScaleMax() != 7 {
+		if f == mapv1.Facet_FACET_UNSPECIFIED || employees[q.GetId()] || q.GetScaleMin() != 1 || q.GetScaleMax() != 7 {
 			continue
 		}
 		for _, t := range q.GetTouchpoints() {

@@ -58,7 +58,7 @@ func TestEveryProblemHasItsPlace(t *testing.T) {
 		want     string
 	}{
 		"unknown key":         {"functional_owner:", "functional_ownr:", `map.yaml:18:5: There is no field "functional_ownr". Did you mean "functional_owner"?`},
-		"unknown enum":        {"kind: nps", "kind: npss", `map.yaml:11:47: The field kind cannot be "npss". Did you mean "nps"? Use one of nps, csat, ces1, ces2, rating, yes_no, enps, expectation, importance, emotion, choice, perceived.`},
+		"unknown enum":        {"kind: nps", "kind: npss", `map.yaml:11:47: The field kind cannot be "npss". Did you mean "nps"? Use one of nps, csat, ces1, ces2, rating, yes_no, enps, expectation, importance, emotion, choice, perceived, text, multiple, ranking, comparison, reason.`},
 		"key twice":           {"zone: Europe/Berlin", "name: again", `map.yaml:3:1: The field "name" is given twice, first on line 2. Delete one of the two.`},
 		"text for a number":   {"resolution: 1000", "resolution: many", `map.yaml:9:37: The field resolution must be a whole number from 0, not "many".`},
 		"number in quotes":    {"resolution: 1000", `resolution: "1000"`, `map.yaml:9:37: The field resolution must be a whole number`},
@@ -168,6 +168,9 @@ func TestWriteYAMLReadsBackTheSame(t *testing.T) {
 				Boundary:  mapv1.Boundary(rapid.IntRange(0, 2).Draw(t, "boundary")),
 			})
 			p.Metrics = append(p.Metrics, &mapv1.Metric{Resolution: rapid.Uint32().Draw(t, "resolution")})
+			p.Surveys = append(p.Surveys, &mapv1.Survey{Sample: &mapv1.Sample{
+				Seed: rapid.Uint64().Draw(t, "seed"), Shares: rapid.MapOf(text, rapid.Float64Min(0)).Draw(t, "shares"),
+			}})
 		}
 		data, err := expmap.WriteYAML(p)
 		if err != nil {
@@ -191,9 +194,11 @@ func TestWriteYAMLRefusesToLose(t *testing.T) {
 
 func FuzzReadYAML(f *testing.F) {
 	f.Add([]byte(smallYAML))
-	if data, err := os.ReadFile("testdata/whole.yaml"); err != nil {
-		f.Fatal(err)
-	} else {
+	for _, file := range []string{"whole.yaml", "surveys.yaml"} {
+		data, err := os.ReadFile("testdata/" + file)
+		if err != nil {
+			f.Fatal(err)
+		}
 		f.Add(data)
 	}
 	f.Add([]byte("organisation: &a [*a]"))

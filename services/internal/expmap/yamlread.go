@@ -76,6 +76,10 @@ func (r *reader) field(n *yaml.Node, path string, m protoreflect.Message, fd pro
 		r.add(at(n), path, fmt.Sprintf("%s has no value.", what(path)), "Give it one, or delete the line.")
 		return
 	}
+	if fd.IsMap() {
+		r.entries(n, path, m, fd)
+		return
+	}
 	if !fd.IsList() {
 		if fd.Kind() == protoreflect.MessageKind {
 			r.message(n, path, m.Mutable(fd).Message())
@@ -103,6 +107,38 @@ func (r *reader) field(n *yaml.Node, path string, m protoreflect.Message, fd pro
 		}
 	}
 }
+
+// entries reads a map of the contract, whose keys are texts.
+func (r *reader) entries(n *yaml.Node, path string, m protoreflect.Message, fd protoreflect.FieldDescriptor) {
+	n, ok := r.enter(n, path)
+	if !ok {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		r.add(at(n), path, fmt.Sprintf("%s must have values by name.", what(path)), "Write each as name: value.")
+		return
+	}
+	all := m.Mutable(fd).Map()
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		p := entryPath(path, key.Value)
+		if key.Kind != yaml.ScalarNode || !utf8.ValidString(key.Value) {
+			r.add(at(key), p, fmt.Sprintf("%s must have values by name.", what(path)), "Write each as name: value.")
+			continue
+		}
+		k := protoreflect.ValueOfString(key.Value).MapKey()
+		if all.Has(k) {
+			r.add(at(key), p, fmt.Sprintf("The value of %q is given twice.", key.Value), "Delete one of the two.")
+			continue
+		}
+		if v, ok := r.scalar(value, p, fd.MapValue()); ok {
+			all.Set(k, v)
+		}
+	}
+}
+
+// entryPath is the path of a map's entry, as field rules write it.
+func entryPath(path, key string) string { return path + "[" + strconv.Quote(key) + "]" }
 
 func (r *reader) scalar(n *yaml.Node, path string, fd protoreflect.FieldDescriptor) (protoreflect.Value, bool) {
 	var none protoreflect.Value
@@ -148,6 +184,12 @@ func (r *reader) scalar(n *yaml.Node, path string, fd protoreflect.FieldDescript
 			return refuse(fmt.Sprintf("%s must be a whole number from 0, not %q.", what(path), n.Value), "Write digits only.")
 		}
 		return protoreflect.ValueOfUint32(uint32(v)), true
+	case protoreflect.Uint64Kind:
+		v, err := strconv.ParseUint(n.Value, 10, 64)
+		if n.Tag != "!!int" || err != nil {
+			return refuse(fmt.Sprintf("%s must be a whole number from 0, not %q.", what(path), n.Value), "Write digits only.")
+		}
+		return protoreflect.ValueOfUint64(v), true
 	case protoreflect.DoubleKind:
 		v, err := strconv.ParseFloat(n.Value, 64)
 		if n.Tag != "!!int" && n.Tag != "!!float" || err != nil || math.IsInf(v, 0) || math.IsNaN(v) {

@@ -49,6 +49,9 @@ func zeroSpeaks(fd protoreflect.FieldDescriptor) bool {
 }
 
 func encodeField(v protoreflect.Value, fd protoreflect.FieldDescriptor) (*yaml.Node, error) {
+	if fd.IsMap() {
+		return encodeEntries(v.Map(), fd)
+	}
 	if !fd.IsList() {
 		return encodeValue(v, fd)
 	}
@@ -64,6 +67,29 @@ func encodeField(v protoreflect.Value, fd protoreflect.FieldDescriptor) (*yaml.N
 		n.Content = append(n.Content, item)
 	}
 	return n, nil
+}
+
+// encodeEntries writes a map in order of its keys.
+func encodeEntries(all protoreflect.Map, fd protoreflect.FieldDescriptor) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Style: yaml.FlowStyle}
+	for _, k := range entryKeys(all) {
+		v, err := encodeValue(all.Get(protoreflect.ValueOfString(k).MapKey()), fd.MapValue())
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, scalarNode("!!str", k), v)
+	}
+	return n, nil
+}
+
+func entryKeys(all protoreflect.Map) []string {
+	var keys []string
+	all.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool {
+		keys = append(keys, k.String())
+		return true
+	})
+	slices.Sort(keys)
+	return keys
 }
 
 func encodeValue(v protoreflect.Value, fd protoreflect.FieldDescriptor) (*yaml.Node, error) {
@@ -83,6 +109,8 @@ func encodeValue(v protoreflect.Value, fd protoreflect.FieldDescriptor) (*yaml.N
 	case protoreflect.Int32Kind:
 		return scalarNode("!!int", strconv.FormatInt(v.Int(), 10)), nil
 	case protoreflect.Uint32Kind:
+		return scalarNode("!!int", strconv.FormatUint(v.Uint(), 10)), nil
+	case protoreflect.Uint64Kind:
 		return scalarNode("!!int", strconv.FormatUint(v.Uint(), 10)), nil
 	case protoreflect.DoubleKind:
 		// 'f' without exponent: what people write, and what reads back to the same number.

@@ -91,6 +91,9 @@ func (h *Hasher) Hash(dst *[Size]byte, organisation string, kind byte, id []byte
 	h.pool.Put(m)
 }
 
+// OpenSecret reads 32 random bytes from a file of keyDir, making them at the first use.
+func OpenSecret(keyDir, name string) ([]byte, error) { return secret(filepath.Join(keyDir, name)) }
+
 // secret reads 32 random bytes from a file, making them at the first use. The file is its owner's alone.
 func secret(file string) ([]byte, error) {
 	b, err := os.ReadFile(file)

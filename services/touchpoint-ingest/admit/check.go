@@ -175,6 +175,9 @@ func (s *scratch) answer() refusal {
 	if q == nil {
 		return notInMap("answer.question", "question", f.Question, s.m.Questions)
 	}
+	if q.Min > q.Max {
+		return invalid("answer.question", fmt.Sprintf("The question %q is answered by its choices: it has no value of its own.", q.ID), fmt.Sprintf("Send an answer for each choice, to %s_<value of the choice>.", q.ID))
+	}
 	if f.Value < q.Min || f.Value > q.Max {
 		return invalid("answer.value", fmt.Sprintf("The scale of %q is %d to %d.", q.ID, q.Min, q.Max), "Send a point of the scale; leave the answer out when there was none.")
 	}

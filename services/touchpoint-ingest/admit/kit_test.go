@@ -75,7 +75,11 @@ func richMap() *mapv1.Map {
 		Questions: []*mapv1.Question{
 			{Id: "recommend", Kind: mapv1.QuestionKind_QUESTION_KIND_NPS, ScaleMax: 10, Touchpoints: []string{"help", "visit"}},
 			{Id: "easy", Kind: mapv1.QuestionKind_QUESTION_KIND_RATING, ScaleMin: -3, ScaleMax: 3, Touchpoints: []string{"help"}},
+			{Id: "why", Kind: mapv1.QuestionKind_QUESTION_KIND_TEXT, Touchpoints: []string{"help"}},
+			{Id: "used", Kind: mapv1.QuestionKind_QUESTION_KIND_MULTIPLE, Touchpoints: []string{"help"}, Choices: []*mapv1.Choice{{Value: 1, Label: "App"}, {Value: 2, Label: "Site"}}},
+			{Id: "first", Kind: mapv1.QuestionKind_QUESTION_KIND_RANKING, Touchpoints: []string{"help"}, Choices: []*mapv1.Choice{{Value: 1, Label: "Speed"}, {Value: 2, Label: "Cost"}}},
 		},
+		Themes:     []*mapv1.Theme{{Id: "waiting", Words: []*mapv1.ThemeWords{{Language: "en", Words: []string{"wait"}}}}},
 		Attributes: []*mapv1.Attribute{{Id: "segment", Values: []string{"consumer", "business"}}, {Id: "region", Values: []string{"n", "s"}}},
 		Touchpoints: []*mapv1.Touchpoint{
 			{Id: "help", FunctionalOwner: "head", OperationalOwner: "floor"},

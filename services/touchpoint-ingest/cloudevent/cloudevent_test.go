@@ -159,7 +159,7 @@ func TestEveryKindOfFact(t *testing.T) {
 				{Metric: "wait", Amount: &factv1.MetricValue_Value{Value: -1 << 46}},
 				{Metric: "zero", Amount: &factv1.MetricValue_Value{}, Rounding: factv1.Rounding_ROUNDING_FLOOR},
 			},
-			Attributes: map[string]string{"segment": "gold", "age": ""}, Contact: &factv1.Contact{Name: "n", Email: "e", Phone: "p", Language: "de"}, Note: "note", Agent: "agent",
+			Attributes: map[string]string{"segment": "gold", "age": ""}, Contact: &factv1.Contact{Name: "n", Email: "e", Phone: "p", Language: "de", Zone: "Europe/Berlin"}, Note: "note", Agent: "agent",
 		}}},
 		"touchstone.answer.v1": {Content: &factv1.Fact_Answer{Answer: &factv1.Answer{
 			Question: "recommend", Value: 9, Interaction: &factv1.InteractionRef{Source: "acd", Id: "call-1"}, AboutTime: at,

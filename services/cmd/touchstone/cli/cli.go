@@ -22,7 +22,7 @@ func Commands() []*cobra.Command {
 		formatsCommand, rehearseCommand, tailCommand,
 		aboutCommand, forgetCommand, directoryCommand,
 		agentsCommand, auditCommand,
-		contestCommand, disputesCommand, ruleCommand,
+		contestCommand, disputesCommand, ruleCommand, surveyCommand,
 		backupCommand, restoreCommand, keysCommand, simulateCommand,
 	}
 	commands := make([]*cobra.Command, 0, len(build))

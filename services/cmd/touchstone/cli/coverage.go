@@ -17,7 +17,8 @@ func coverageCommand(o *options) *cobra.Command {
 		Use:   "coverage [FILE]",
 		Short: "List what an experience map leaves open",
 		Long: `List what an experience map leaves open: touchpoints that are not measured, have no steps, no target or no question;
-questions paired with no metric; metrics in no pairing; stages without touchpoints; roles that own nothing. Without FILE it
+questions paired with no metric; metrics in no pairing; where the map has surveys, touchpoints and questions in none of them;
+stages without touchpoints; roles that own nothing. Without FILE it
 is the current map of a running Touchstone.`,
 		Args: cobra.MaximumNArgs(1),
 	}
@@ -46,6 +47,11 @@ func (s *session) coverage(c *expmap.Coverage) error {
 	}
 	if err := s.say(s.out, "%s", c.Headline()); err != nil {
 		return err
+	}
+	if line := c.SurveysLine(); line != "" {
+		if err := s.say(s.out, "%s", line); err != nil {
+			return err
+		}
 	}
 	t := &sheet{head: []string{"gap", "of", "id", "name", "note"}}
 	for _, g := range c.Gaps {

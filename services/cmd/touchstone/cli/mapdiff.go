@@ -16,7 +16,8 @@ func diffMapsCommand(o *options) *cobra.Command {
 		Short: "Say what differs between two maps",
 		Long: `Say what differs between two maps, thing by thing. Of a file it tells what applying it would change, against the current
 version or the one named. Of one version it tells what has changed since; of two, what changed from the first to the second.
-A change of the counting part has history counted again; any other acts at once.`,
+A change of the counting part has history counted again; any other acts at once. What customers read makes a question: another
+wording starts a new series.`,
 		Example: `  touchstone map diff map.yaml
   touchstone map diff map.yaml 7
   touchstone map diff 7 8`,
@@ -88,9 +89,9 @@ func (s *session) changes(all []expmap.Change) error {
 		}
 		return plainJSON(s.out, all)
 	case "csv":
-		t := &sheet{head: []string{"change", "thing", "field", "from", "to", "counting", "path"}}
+		t := &sheet{head: []string{"change", "thing", "field", "from", "to", "counting", "path", "note"}}
 		for _, c := range all {
-			t.add(word(c.Kind), word(c.Thing), word(c.Field), word(c.From), word(c.To), word(strconv.FormatBool(c.Counting)), word(c.Path))
+			t.add(word(c.Kind), word(c.Thing), word(c.Field), word(c.From), word(c.To), word(strconv.FormatBool(c.Counting)), word(c.Path), word(c.Note))
 		}
 		return t.writeCSV(s.out)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
+
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	"github.com/touchstone-cx/touchstone/services/cmd/touchstone/cli"
 	"github.com/touchstone-cx/touchstone/services/correlation/score"
@@ -56,6 +58,7 @@ func TestEveryLibraryMapIsWhole(t *testing.T) {
 			places(t, m)
 			asked(t, m)
 			judged(t, m)
+			surveyed(t, m)
 		})
 	}
 }
@@ -164,6 +167,32 @@ func asked(t *testing.T, m *expmap.Map) {
 	}
 	if together < 5 {
 		t.Errorf("the index has all its parts at %d touchpoints", together)
+	}
+}
+
+// surveyed looks at the survey to begin with: a draft that lacks nothing to become active, in two languages.
+func surveyed(t *testing.T, m *expmap.Map) {
+	t.Helper()
+	if len(m.Surveys) != 1 || len(m.Themes) < 3 {
+		t.Errorf("%d surveys, %d themes", len(m.Surveys), len(m.Themes))
+	}
+	p := proto.CloneOf(m.Proto)
+	for _, s := range p.GetSurveys() {
+		if n := len(s.GetItems()); s.GetState() != mapv1.SurveyState_SURVEY_STATE_UNSPECIFIED || n < 2 || n > 3 || !slices.Equal(s.GetLanguages(), []string{"en", "de"}) {
+			t.Errorf("%s is %v, asks %d questions in %v", s.GetId(), s.GetState(), n, s.GetLanguages())
+		}
+		s.State = mapv1.SurveyState_SURVEY_STATE_ACTIVE
+	}
+	if _, problems := expmap.Compile(p, 1); len(problems) > 0 {
+		t.Errorf("it cannot become active: %v", problems)
+	}
+	for _, x := range m.Themes {
+		if len(x.Words["en"]) == 0 || len(x.Words["de"]) == 0 {
+			t.Errorf("the theme %s has no words in en or de", x.ID)
+		}
+	}
+	if r := p.GetContactRules(); r.GetDays() != 30 || r.GetAYear() != 4 || r.GetFrom() != "09:00" || r.GetTo() != "20:00" || r.GetDailyCap() != 10_000 {
+		t.Errorf("contact rules %v", r)
 	}
 }
 

@@ -131,7 +131,7 @@ metric hold removed (Time on hold)
 		t.Errorf("%v %s", err, out)
 	}
 	out, _, err = run("map", "diff", "1", "2", "-o", "acme", "--format", "csv")
-	if err != nil || out != "change,thing,field,from,to,counting,path\nadded,touchpoint visit,,,Visit,false,touchpoints[visit]\nadded,pairing wait_recommend,,,,false,pairings[wait_recommend]\n" {
+	if err != nil || out != "change,thing,field,from,to,counting,path,note\nadded,touchpoint visit,,,Visit,false,touchpoints[visit],\nadded,pairing wait_recommend,,,,false,pairings[wait_recommend],\n" {
 		t.Errorf("%v %s", err, out)
 	}
 	out, _, err = run("map", "diff", "3", "3", "-o", "acme", "--format", "json")

@@ -892,7 +892,9 @@ type Contact struct {
 	// Telephone number, E.164.
 	Phone string `protobuf:"bytes,3,opt,name=phone,proto3" json:"phone,omitempty"`
 	// Language tag (BCP 47).
-	Language      string `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	Language string `protobuf:"bytes,4,opt,name=language,proto3" json:"language,omitempty"`
+	// IANA time zone, for the hours at which messages are sent; empty means the organisation's.
+	Zone          string `protobuf:"bytes,5,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -951,6 +953,13 @@ func (x *Contact) GetPhone() string {
 func (x *Contact) GetLanguage() string {
 	if x != nil {
 		return x.Language
+	}
+	return ""
+}
+
+func (x *Contact) GetZone() string {
+	if x != nil {
+		return x.Zone
 	}
 	return ""
 }
@@ -1037,12 +1046,13 @@ const file_touchstone_fact_v1_fact_proto_rawDesc = "" +
 	"Retraction\x128\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.touchstone.fact.v1.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12D\n" +
-	"\vinteraction\x18\x02 \x01(\v2\".touchstone.fact.v1.InteractionRefR\vinteraction\"\x8b\x01\n" +
+	"\vinteraction\x18\x02 \x01(\v2\".touchstone.fact.v1.InteractionRefR\vinteraction\"\xa8\x01\n" +
 	"\aContact\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x1e\n" +
 	"\x05email\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x05email\x12\x1d\n" +
 	"\x05phone\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x05phone\x12#\n" +
-	"\blanguage\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18#R\blanguage*k\n" +
+	"\blanguage\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18#R\blanguage\x12\x1b\n" +
+	"\x04zone\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04zone*k\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10KIND_INTERACTION\x10\x01\x12\x0f\n" +

@@ -26,6 +26,282 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SurveyState is where a survey is in its life. It only goes forward, but for active and paused, which alternate.
+type SurveyState int32
+
+const (
+	// Draft: nobody is asked, and it may be incomplete.
+	SurveyState_SURVEY_STATE_UNSPECIFIED SurveyState = 0
+	// People are asked. Check refuses it without an owner; with a question that is neither paired nor says why not, that has no
+	// action rule though it is scored, or that lacks a translation; and with more than eight questions.
+	SurveyState_SURVEY_STATE_ACTIVE SurveyState = 1
+	// Nobody new is asked; who was asked can answer.
+	SurveyState_SURVEY_STATE_PAUSED SurveyState = 2
+	// Over: links say so.
+	SurveyState_SURVEY_STATE_CLOSED SurveyState = 3
+)
+
+// Enum value maps for SurveyState.
+var (
+	SurveyState_name = map[int32]string{
+		0: "SURVEY_STATE_UNSPECIFIED",
+		1: "SURVEY_STATE_ACTIVE",
+		2: "SURVEY_STATE_PAUSED",
+		3: "SURVEY_STATE_CLOSED",
+	}
+	SurveyState_value = map[string]int32{
+		"SURVEY_STATE_UNSPECIFIED": 0,
+		"SURVEY_STATE_ACTIVE":      1,
+		"SURVEY_STATE_PAUSED":      2,
+		"SURVEY_STATE_CLOSED":      3,
+	}
+)
+
+func (x SurveyState) Enum() *SurveyState {
+	p := new(SurveyState)
+	*p = x
+	return p
+}
+
+func (x SurveyState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SurveyState) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[0].Descriptor()
+}
+
+func (SurveyState) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[0]
+}
+
+func (x SurveyState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SurveyState.Descriptor instead.
+func (SurveyState) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{0}
+}
+
+// Audience is who is asked in waves.
+type Audience int32
+
+const (
+	Audience_AUDIENCE_UNSPECIFIED Audience = 0
+	// Current customers.
+	Audience_AUDIENCE_CUSTOMERS Audience = 1
+	// Customers who left.
+	Audience_AUDIENCE_FORMER_CUSTOMERS Audience = 2
+	// Prospects who chose another or stopped, with the stage at which they did.
+	Audience_AUDIENCE_LOST_PROSPECTS Audience = 3
+	// Employees.
+	Audience_AUDIENCE_EMPLOYEES Audience = 4
+)
+
+// Enum value maps for Audience.
+var (
+	Audience_name = map[int32]string{
+		0: "AUDIENCE_UNSPECIFIED",
+		1: "AUDIENCE_CUSTOMERS",
+		2: "AUDIENCE_FORMER_CUSTOMERS",
+		3: "AUDIENCE_LOST_PROSPECTS",
+		4: "AUDIENCE_EMPLOYEES",
+	}
+	Audience_value = map[string]int32{
+		"AUDIENCE_UNSPECIFIED":      0,
+		"AUDIENCE_CUSTOMERS":        1,
+		"AUDIENCE_FORMER_CUSTOMERS": 2,
+		"AUDIENCE_LOST_PROSPECTS":   3,
+		"AUDIENCE_EMPLOYEES":        4,
+	}
+)
+
+func (x Audience) Enum() *Audience {
+	p := new(Audience)
+	*p = x
+	return p
+}
+
+func (x Audience) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Audience) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[1].Descriptor()
+}
+
+func (Audience) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[1]
+}
+
+func (x Audience) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Audience.Descriptor instead.
+func (Audience) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+}
+
+// SurveyChannel is how an invitation is brought.
+type SurveyChannel int32
+
+const (
+	SurveyChannel_SURVEY_CHANNEL_UNSPECIFIED SurveyChannel = 0
+	// E-mail.
+	SurveyChannel_SURVEY_CHANNEL_EMAIL SurveyChannel = 1
+	// Text message.
+	SurveyChannel_SURVEY_CHANNEL_SMS SurveyChannel = 2
+	// A request to the organisation's own system, which shows it in its app, chat or telephone menu.
+	SurveyChannel_SURVEY_CHANNEL_WEBHOOK SurveyChannel = 3
+	// A link that is only recorded, for whoever asks for it.
+	SurveyChannel_SURVEY_CHANNEL_LINK SurveyChannel = 4
+)
+
+// Enum value maps for SurveyChannel.
+var (
+	SurveyChannel_name = map[int32]string{
+		0: "SURVEY_CHANNEL_UNSPECIFIED",
+		1: "SURVEY_CHANNEL_EMAIL",
+		2: "SURVEY_CHANNEL_SMS",
+		3: "SURVEY_CHANNEL_WEBHOOK",
+		4: "SURVEY_CHANNEL_LINK",
+	}
+	SurveyChannel_value = map[string]int32{
+		"SURVEY_CHANNEL_UNSPECIFIED": 0,
+		"SURVEY_CHANNEL_EMAIL":       1,
+		"SURVEY_CHANNEL_SMS":         2,
+		"SURVEY_CHANNEL_WEBHOOK":     3,
+		"SURVEY_CHANNEL_LINK":        4,
+	}
+)
+
+func (x SurveyChannel) Enum() *SurveyChannel {
+	p := new(SurveyChannel)
+	*p = x
+	return p
+}
+
+func (x SurveyChannel) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SurveyChannel) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[2].Descriptor()
+}
+
+func (SurveyChannel) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[2]
+}
+
+func (x SurveyChannel) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SurveyChannel.Descriptor instead.
+func (SurveyChannel) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+}
+
+// ClockBasis says from what a quarantine counts.
+type ClockBasis int32
+
+const (
+	// From the last invitation.
+	ClockBasis_CLOCK_BASIS_UNSPECIFIED ClockBasis = 0
+	// From the last answer.
+	ClockBasis_CLOCK_BASIS_ANSWERED ClockBasis = 1
+)
+
+// Enum value maps for ClockBasis.
+var (
+	ClockBasis_name = map[int32]string{
+		0: "CLOCK_BASIS_UNSPECIFIED",
+		1: "CLOCK_BASIS_ANSWERED",
+	}
+	ClockBasis_value = map[string]int32{
+		"CLOCK_BASIS_UNSPECIFIED": 0,
+		"CLOCK_BASIS_ANSWERED":    1,
+	}
+)
+
+func (x ClockBasis) Enum() *ClockBasis {
+	p := new(ClockBasis)
+	*p = x
+	return p
+}
+
+func (x ClockBasis) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ClockBasis) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[3].Descriptor()
+}
+
+func (ClockBasis) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[3]
+}
+
+func (x ClockBasis) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ClockBasis.Descriptor instead.
+func (ClockBasis) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+}
+
+// QuarantineEffect says what happens to an invitation that comes too soon.
+type QuarantineEffect int32
+
+const (
+	// It is not sent at all.
+	QuarantineEffect_QUARANTINE_EFFECT_UNSPECIFIED QuarantineEffect = 0
+	// It waits until the quarantine is over, if it is still open then.
+	QuarantineEffect_QUARANTINE_EFFECT_DELAY QuarantineEffect = 1
+)
+
+// Enum value maps for QuarantineEffect.
+var (
+	QuarantineEffect_name = map[int32]string{
+		0: "QUARANTINE_EFFECT_UNSPECIFIED",
+		1: "QUARANTINE_EFFECT_DELAY",
+	}
+	QuarantineEffect_value = map[string]int32{
+		"QUARANTINE_EFFECT_UNSPECIFIED": 0,
+		"QUARANTINE_EFFECT_DELAY":       1,
+	}
+)
+
+func (x QuarantineEffect) Enum() *QuarantineEffect {
+	p := new(QuarantineEffect)
+	*p = x
+	return p
+}
+
+func (x QuarantineEffect) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (QuarantineEffect) Descriptor() protoreflect.EnumDescriptor {
+	return file_touchstone_map_v1_map_proto_enumTypes[4].Descriptor()
+}
+
+func (QuarantineEffect) Type() protoreflect.EnumType {
+	return &file_touchstone_map_v1_map_proto_enumTypes[4]
+}
+
+func (x QuarantineEffect) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use QuarantineEffect.Descriptor instead.
+func (QuarantineEffect) EnumDescriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+}
+
 // AgentScores says whether scores of single agents are kept, and who reads them.
 type AgentScores int32
 
@@ -59,11 +335,11 @@ func (x AgentScores) String() string {
 }
 
 func (AgentScores) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[0].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[5].Descriptor()
 }
 
 func (AgentScores) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[0]
+	return &file_touchstone_map_v1_map_proto_enumTypes[5]
 }
 
 func (x AgentScores) Number() protoreflect.EnumNumber {
@@ -72,7 +348,7 @@ func (x AgentScores) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AgentScores.Descriptor instead.
 func (AgentScores) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{0}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
 }
 
 // LinkedKind says what a linked metric measures.
@@ -123,11 +399,11 @@ func (x LinkedKind) String() string {
 }
 
 func (LinkedKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[1].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[6].Descriptor()
 }
 
 func (LinkedKind) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[1]
+	return &file_touchstone_map_v1_map_proto_enumTypes[6]
 }
 
 func (x LinkedKind) Number() protoreflect.EnumNumber {
@@ -136,7 +412,7 @@ func (x LinkedKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LinkedKind.Descriptor instead.
 func (LinkedKind) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
 }
 
 // Place says whether customers see a step.
@@ -175,11 +451,11 @@ func (x Place) String() string {
 }
 
 func (Place) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[2].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[7].Descriptor()
 }
 
 func (Place) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[2]
+	return &file_touchstone_map_v1_map_proto_enumTypes[7]
 }
 
 func (x Place) Number() protoreflect.EnumNumber {
@@ -188,7 +464,7 @@ func (x Place) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Place.Descriptor instead.
 func (Place) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
 }
 
 // Sign says how a question's answers are expected to move when the metric rises.
@@ -227,11 +503,11 @@ func (x Sign) String() string {
 }
 
 func (Sign) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[3].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[8].Descriptor()
 }
 
 func (Sign) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[3]
+	return &file_touchstone_map_v1_map_proto_enumTypes[8]
 }
 
 func (x Sign) Number() protoreflect.EnumNumber {
@@ -240,7 +516,7 @@ func (x Sign) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Sign.Descriptor instead.
 func (Sign) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
 }
 
 // Life is what people decided about a pairing; whether it tracks is computed.
@@ -283,11 +559,11 @@ func (x Life) String() string {
 }
 
 func (Life) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[4].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[9].Descriptor()
 }
 
 func (Life) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[4]
+	return &file_touchstone_map_v1_map_proto_enumTypes[9]
 }
 
 func (x Life) Number() protoreflect.EnumNumber {
@@ -296,7 +572,7 @@ func (x Life) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Life.Descriptor instead.
 func (Life) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
 }
 
 // Direction is who reaches out.
@@ -335,11 +611,11 @@ func (x Direction) String() string {
 }
 
 func (Direction) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[5].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[10].Descriptor()
 }
 
 func (Direction) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[5]
+	return &file_touchstone_map_v1_map_proto_enumTypes[10]
 }
 
 func (x Direction) Number() protoreflect.EnumNumber {
@@ -348,7 +624,7 @@ func (x Direction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Direction.Descriptor instead.
 func (Direction) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
 }
 
 // Better says which way is better.
@@ -387,11 +663,11 @@ func (x Better) String() string {
 }
 
 func (Better) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[6].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[11].Descriptor()
 }
 
 func (Better) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[6]
+	return &file_touchstone_map_v1_map_proto_enumTypes[11]
 }
 
 func (x Better) Number() protoreflect.EnumNumber {
@@ -400,7 +676,7 @@ func (x Better) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Better.Descriptor instead.
 func (Better) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
 }
 
 // QuestionKind declares which scores a question has.
@@ -434,6 +710,17 @@ const (
 	QuestionKind_QUESTION_KIND_CHOICE QuestionKind = 11
 	// How long or how much something was as the customer felt it, in points worth units_per_point units of a metric.
 	QuestionKind_QUESTION_KIND_PERCEIVED QuestionKind = 12
+	// What the customer has to say, in their own words. Its value is the sentiment, in thousandths from -1,000 to 1,000, and each
+	// theme of the map is a measure <id>_<theme>: 1 where the text is about it, 0 where it is not.
+	QuestionKind_QUESTION_KIND_TEXT QuestionKind = 13
+	// Any of the declared choices: each is a measure <id>_<value>, 1 where it was chosen and 0 where it was not.
+	QuestionKind_QUESTION_KIND_MULTIPLE QuestionKind = 14
+	// The declared choices in the customer's order: each is a measure <id>_<value>, its rank from 1.
+	QuestionKind_QUESTION_KIND_RANKING QuestionKind = 15
+	// Worse (-1), the same (0) or better (1) than a competitor, or another benchmark that the text names.
+	QuestionKind_QUESTION_KIND_COMPARISON QuestionKind = 16
+	// Why the question that it is about was answered so: one of the declared choices.
+	QuestionKind_QUESTION_KIND_REASON QuestionKind = 17
 )
 
 // Enum value maps for QuestionKind.
@@ -452,6 +739,11 @@ var (
 		10: "QUESTION_KIND_EMOTION",
 		11: "QUESTION_KIND_CHOICE",
 		12: "QUESTION_KIND_PERCEIVED",
+		13: "QUESTION_KIND_TEXT",
+		14: "QUESTION_KIND_MULTIPLE",
+		15: "QUESTION_KIND_RANKING",
+		16: "QUESTION_KIND_COMPARISON",
+		17: "QUESTION_KIND_REASON",
 	}
 	QuestionKind_value = map[string]int32{
 		"QUESTION_KIND_UNSPECIFIED": 0,
@@ -467,6 +759,11 @@ var (
 		"QUESTION_KIND_EMOTION":     10,
 		"QUESTION_KIND_CHOICE":      11,
 		"QUESTION_KIND_PERCEIVED":   12,
+		"QUESTION_KIND_TEXT":        13,
+		"QUESTION_KIND_MULTIPLE":    14,
+		"QUESTION_KIND_RANKING":     15,
+		"QUESTION_KIND_COMPARISON":  16,
+		"QUESTION_KIND_REASON":      17,
 	}
 )
 
@@ -481,11 +778,11 @@ func (x QuestionKind) String() string {
 }
 
 func (QuestionKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[7].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[12].Descriptor()
 }
 
 func (QuestionKind) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[7]
+	return &file_touchstone_map_v1_map_proto_enumTypes[12]
 }
 
 func (x QuestionKind) Number() protoreflect.EnumNumber {
@@ -494,7 +791,7 @@ func (x QuestionKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use QuestionKind.Descriptor instead.
 func (QuestionKind) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
 }
 
 // Baseline is what an experience is compared with: three kinds of expectation.
@@ -539,11 +836,11 @@ func (x Baseline) String() string {
 }
 
 func (Baseline) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[8].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[13].Descriptor()
 }
 
 func (Baseline) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[8]
+	return &file_touchstone_map_v1_map_proto_enumTypes[13]
 }
 
 func (x Baseline) Number() protoreflect.EnumNumber {
@@ -552,7 +849,7 @@ func (x Baseline) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Baseline.Descriptor instead.
 func (Baseline) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{13}
 }
 
 // Facet is one of the three parts of the open experience index.
@@ -595,11 +892,11 @@ func (x Facet) String() string {
 }
 
 func (Facet) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[9].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[14].Descriptor()
 }
 
 func (Facet) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[9]
+	return &file_touchstone_map_v1_map_proto_enumTypes[14]
 }
 
 func (x Facet) Number() protoreflect.EnumNumber {
@@ -608,7 +905,7 @@ func (x Facet) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Facet.Descriptor instead.
 func (Facet) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{14}
 }
 
 // Feeling says whether a choice is a good or a bad feeling.
@@ -651,11 +948,11 @@ func (x Feeling) String() string {
 }
 
 func (Feeling) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[10].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[15].Descriptor()
 }
 
 func (Feeling) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[10]
+	return &file_touchstone_map_v1_map_proto_enumTypes[15]
 }
 
 func (x Feeling) Number() protoreflect.EnumNumber {
@@ -664,7 +961,7 @@ func (x Feeling) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Feeling.Descriptor instead.
 func (Feeling) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{15}
 }
 
 // Boundary says whether a value exactly at a threshold is within it.
@@ -703,11 +1000,11 @@ func (x Boundary) String() string {
 }
 
 func (Boundary) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[11].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[16].Descriptor()
 }
 
 func (Boundary) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[11]
+	return &file_touchstone_map_v1_map_proto_enumTypes[16]
 }
 
 func (x Boundary) Number() protoreflect.EnumNumber {
@@ -716,7 +1013,7 @@ func (x Boundary) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Boundary.Descriptor instead.
 func (Boundary) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{16}
 }
 
 // Abandons says how interactions that the customer gave up count in a service level: the six published formulas. A is
@@ -773,11 +1070,11 @@ func (x Abandons) String() string {
 }
 
 func (Abandons) Descriptor() protoreflect.EnumDescriptor {
-	return file_touchstone_map_v1_map_proto_enumTypes[12].Descriptor()
+	return file_touchstone_map_v1_map_proto_enumTypes[17].Descriptor()
 }
 
 func (Abandons) Type() protoreflect.EnumType {
-	return &file_touchstone_map_v1_map_proto_enumTypes[12]
+	return &file_touchstone_map_v1_map_proto_enumTypes[17]
 }
 
 func (x Abandons) Number() protoreflect.EnumNumber {
@@ -786,7 +1083,7 @@ func (x Abandons) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Abandons.Descriptor instead.
 func (Abandons) EnumDescriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{17}
 }
 
 // Map is one organisation's experience map.
@@ -850,7 +1147,15 @@ type Map struct {
 	Seams []*Seam `protobuf:"bytes,28,rep,name=seams,proto3" json:"seams,omitempty"`
 	// Whether scores of single agents are kept, and who reads them. Counting part. Unset means off: what facts say of agents is
 	// then dropped before anything is stored.
-	AgentScores   AgentScores `protobuf:"varint,29,opt,name=agent_scores,json=agentScores,proto3,enum=touchstone.map.v1.AgentScores" json:"agent_scores,omitempty"`
+	AgentScores AgentScores `protobuf:"varint,29,opt,name=agent_scores,json=agentScores,proto3,enum=touchstone.map.v1.AgentScores" json:"agent_scores,omitempty"`
+	// Surveys: who is asked what, and when.
+	Surveys []*Survey `protobuf:"bytes,30,rep,name=surveys,proto3" json:"surveys,omitempty"`
+	// How often anybody is asked, over all surveys, and when nobody is.
+	ContactRules *ContactRules `protobuf:"bytes,31,opt,name=contact_rules,json=contactRules,proto3" json:"contact_rules,omitempty"`
+	// Topics looked for in what customers write. Reading part: a changed theme is looked for in all comments again.
+	Themes []*Theme `protobuf:"bytes,32,rep,name=themes,proto3" json:"themes,omitempty"`
+	// Messages that bring invitations.
+	Messages      []*MessageTemplate `protobuf:"bytes,33,rep,name=messages,proto3" json:"messages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1088,6 +1393,1038 @@ func (x *Map) GetAgentScores() AgentScores {
 	return AgentScores_AGENT_SCORES_UNSPECIFIED
 }
 
+func (x *Map) GetSurveys() []*Survey {
+	if x != nil {
+		return x.Surveys
+	}
+	return nil
+}
+
+func (x *Map) GetContactRules() *ContactRules {
+	if x != nil {
+		return x.ContactRules
+	}
+	return nil
+}
+
+func (x *Map) GetThemes() []*Theme {
+	if x != nil {
+		return x.Themes
+	}
+	return nil
+}
+
+func (x *Map) GetMessages() []*MessageTemplate {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+// Survey is a versioned set of questions, whom they are put to, and when. What was asked in which words is kept with each answer.
+type Survey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Role that answers for it.
+	Owner string `protobuf:"bytes,3,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Where it is in its life; unset is draft.
+	State SurveyState `protobuf:"varint,4,opt,name=state,proto3,enum=touchstone.map.v1.SurveyState" json:"state,omitempty"`
+	// Its questions in order.
+	Items []*SurveyItem `protobuf:"bytes,5,rep,name=items,proto3" json:"items,omitempty"`
+	// Languages it is asked in, as BCP 47 tags, the first being that of the questions' own texts; empty means en.
+	Languages []string `protobuf:"bytes,6,rep,name=languages,proto3" json:"languages,omitempty"`
+	// Asks after interactions. Unset where it does not.
+	Trigger *SurveyTrigger `protobuf:"bytes,7,opt,name=trigger,proto3" json:"trigger,omitempty"`
+	// Asks an audience again and again. Unset where it does not.
+	Wave *SurveyWave `protobuf:"bytes,8,opt,name=wave,proto3" json:"wave,omitempty"`
+	// How invitations are brought: the first by which the customer can be reached. Empty means link.
+	Channels []SurveyChannel `protobuf:"varint,9,rep,packed,name=channels,proto3,enum=touchstone.map.v1.SurveyChannel" json:"channels,omitempty"`
+	// Message template id; empty takes the one of the same language that names no survey.
+	Message string `protobuf:"bytes,10,opt,name=message,proto3" json:"message,omitempty"`
+	// Least days between two invitations of one person to this survey, 1 to 1,000; 0 means 90.
+	QuarantineDays uint32 `protobuf:"varint,11,opt,name=quarantine_days,json=quarantineDays,proto3" json:"quarantine_days,omitempty"`
+	// Group of surveys with a clock of its own (a touchpoint, a phase); empty for none.
+	Group string `protobuf:"bytes,12,opt,name=group,proto3" json:"group,omitempty"`
+	// Least days between two invitations to any survey of the group, 1 to 1,000; 0 means 30.
+	GroupDays uint32 `protobuf:"varint,13,opt,name=group_days,json=groupDays,proto3" json:"group_days,omitempty"`
+	// From what its clocks count.
+	Basis ClockBasis `protobuf:"varint,14,opt,name=basis,proto3,enum=touchstone.map.v1.ClockBasis" json:"basis,omitempty"`
+	// What happens to an invitation that comes too soon.
+	Effect QuarantineEffect `protobuf:"varint,15,opt,name=effect,proto3,enum=touchstone.map.v1.QuarantineEffect" json:"effect,omitempty"`
+	// Which of those who may be asked are; unset asks all.
+	Sample *Sample `protobuf:"bytes,16,opt,name=sample,proto3" json:"sample,omitempty"`
+	// Most answers by the value of an attribute in a calendar month.
+	Quotas []*Quota `protobuf:"bytes,17,rep,name=quotas,proto3" json:"quotas,omitempty"`
+	// Days after which one who has not answered is reminded, once, 1 to 60; 0 means 3.
+	RemindDays uint32 `protobuf:"varint,18,opt,name=remind_days,json=remindDays,proto3" json:"remind_days,omitempty"`
+	// Whether nobody is reminded.
+	NoReminder bool `protobuf:"varint,19,opt,name=no_reminder,json=noReminder,proto3" json:"no_reminder,omitempty"`
+	// Days for which the link takes an answer, 1 to 365; 0 means 14.
+	OpenDays uint32 `protobuf:"varint,20,opt,name=open_days,json=openDays,proto3" json:"open_days,omitempty"`
+	// What earlier answers changed, for the last page: one text a language, newest first.
+	Published []*Published `protobuf:"bytes,21,rep,name=published,proto3" json:"published,omitempty"`
+	// Whether the last page asks if one may get in touch.
+	AskConsent bool `protobuf:"varint,22,opt,name=ask_consent,json=askConsent,proto3" json:"ask_consent,omitempty"`
+	// Share of bad answers that must be followed by an action within its time, 0 to 1; below it the survey pauses by itself. 0
+	// never pauses it.
+	LeastActionRate float64 `protobuf:"fixed64,23,opt,name=least_action_rate,json=leastActionRate,proto3" json:"least_action_rate,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Survey) Reset() {
+	*x = Survey{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Survey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Survey) ProtoMessage() {}
+
+func (x *Survey) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Survey.ProtoReflect.Descriptor instead.
+func (*Survey) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Survey) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Survey) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Survey) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Survey) GetState() SurveyState {
+	if x != nil {
+		return x.State
+	}
+	return SurveyState_SURVEY_STATE_UNSPECIFIED
+}
+
+func (x *Survey) GetItems() []*SurveyItem {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *Survey) GetLanguages() []string {
+	if x != nil {
+		return x.Languages
+	}
+	return nil
+}
+
+func (x *Survey) GetTrigger() *SurveyTrigger {
+	if x != nil {
+		return x.Trigger
+	}
+	return nil
+}
+
+func (x *Survey) GetWave() *SurveyWave {
+	if x != nil {
+		return x.Wave
+	}
+	return nil
+}
+
+func (x *Survey) GetChannels() []SurveyChannel {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+func (x *Survey) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Survey) GetQuarantineDays() uint32 {
+	if x != nil {
+		return x.QuarantineDays
+	}
+	return 0
+}
+
+func (x *Survey) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Survey) GetGroupDays() uint32 {
+	if x != nil {
+		return x.GroupDays
+	}
+	return 0
+}
+
+func (x *Survey) GetBasis() ClockBasis {
+	if x != nil {
+		return x.Basis
+	}
+	return ClockBasis_CLOCK_BASIS_UNSPECIFIED
+}
+
+func (x *Survey) GetEffect() QuarantineEffect {
+	if x != nil {
+		return x.Effect
+	}
+	return QuarantineEffect_QUARANTINE_EFFECT_UNSPECIFIED
+}
+
+func (x *Survey) GetSample() *Sample {
+	if x != nil {
+		return x.Sample
+	}
+	return nil
+}
+
+func (x *Survey) GetQuotas() []*Quota {
+	if x != nil {
+		return x.Quotas
+	}
+	return nil
+}
+
+func (x *Survey) GetRemindDays() uint32 {
+	if x != nil {
+		return x.RemindDays
+	}
+	return 0
+}
+
+func (x *Survey) GetNoReminder() bool {
+	if x != nil {
+		return x.NoReminder
+	}
+	return false
+}
+
+func (x *Survey) GetOpenDays() uint32 {
+	if x != nil {
+		return x.OpenDays
+	}
+	return 0
+}
+
+func (x *Survey) GetPublished() []*Published {
+	if x != nil {
+		return x.Published
+	}
+	return nil
+}
+
+func (x *Survey) GetAskConsent() bool {
+	if x != nil {
+		return x.AskConsent
+	}
+	return false
+}
+
+func (x *Survey) GetLeastActionRate() float64 {
+	if x != nil {
+		return x.LeastActionRate
+	}
+	return 0
+}
+
+// SurveyItem is one question of a survey.
+type SurveyItem struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Question id.
+	Question string `protobuf:"bytes,1,opt,name=question,proto3" json:"question,omitempty"`
+	// Condition in CEL over the answers before it, by question id ("nps <= 6"); empty always asks.
+	When          string `protobuf:"bytes,2,opt,name=when,proto3" json:"when,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SurveyItem) Reset() {
+	*x = SurveyItem{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SurveyItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SurveyItem) ProtoMessage() {}
+
+func (x *SurveyItem) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SurveyItem.ProtoReflect.Descriptor instead.
+func (*SurveyItem) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SurveyItem) GetQuestion() string {
+	if x != nil {
+		return x.Question
+	}
+	return ""
+}
+
+func (x *SurveyItem) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+// SurveyTrigger asks after interactions that happen now; never after those of history.
+type SurveyTrigger struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Touchpoint ids; at least one.
+	Touchpoints []string `protobuf:"bytes,1,rep,name=touchpoints,proto3" json:"touchpoints,omitempty"`
+	// Outcome ids; empty means any.
+	Outcomes []string `protobuf:"bytes,2,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Condition in CEL over touchpoint, channel, team, outcome, attributes and metrics in their units ("metrics.wait > 60.0"); empty
+	// means all.
+	When string `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
+	// Minutes to wait after the interaction was recorded, up to 60 days.
+	DelayMinutes  uint32 `protobuf:"varint,4,opt,name=delay_minutes,json=delayMinutes,proto3" json:"delay_minutes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SurveyTrigger) Reset() {
+	*x = SurveyTrigger{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SurveyTrigger) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SurveyTrigger) ProtoMessage() {}
+
+func (x *SurveyTrigger) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SurveyTrigger.ProtoReflect.Descriptor instead.
+func (*SurveyTrigger) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SurveyTrigger) GetTouchpoints() []string {
+	if x != nil {
+		return x.Touchpoints
+	}
+	return nil
+}
+
+func (x *SurveyTrigger) GetOutcomes() []string {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *SurveyTrigger) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *SurveyTrigger) GetDelayMinutes() uint32 {
+	if x != nil {
+		return x.DelayMinutes
+	}
+	return 0
+}
+
+// SurveyWave asks an audience on a day, and again.
+type SurveyWave struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Audience Audience `protobuf:"varint,1,opt,name=audience,proto3,enum=touchstone.map.v1.Audience" json:"audience,omitempty"`
+	// First day, as 2026-12-01.
+	First string `protobuf:"bytes,2,opt,name=first,proto3" json:"first,omitempty"`
+	// Days between two waves, 7 to 1,000; 0 asks once.
+	EveryDays uint32 `protobuf:"varint,3,opt,name=every_days,json=everyDays,proto3" json:"every_days,omitempty"`
+	// Touchpoint id that its answers are about where a question names several; empty takes the question's only one.
+	Touchpoint    string `protobuf:"bytes,4,opt,name=touchpoint,proto3" json:"touchpoint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SurveyWave) Reset() {
+	*x = SurveyWave{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SurveyWave) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SurveyWave) ProtoMessage() {}
+
+func (x *SurveyWave) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SurveyWave.ProtoReflect.Descriptor instead.
+func (*SurveyWave) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SurveyWave) GetAudience() Audience {
+	if x != nil {
+		return x.Audience
+	}
+	return Audience_AUDIENCE_UNSPECIFIED
+}
+
+func (x *SurveyWave) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
+func (x *SurveyWave) GetEveryDays() uint32 {
+	if x != nil {
+		return x.EveryDays
+	}
+	return 0
+}
+
+func (x *SurveyWave) GetTouchpoint() string {
+	if x != nil {
+		return x.Touchpoint
+	}
+	return ""
+}
+
+// Sample says which of those who may be asked are. The same seed chooses the same ones.
+type Sample struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Share of all, above 0 and at most 1; 0 means 1.
+	Share float64 `protobuf:"fixed64,1,opt,name=share,proto3" json:"share,omitempty"`
+	// Attribute whose values have shares of their own; empty for none.
+	Stratum string `protobuf:"bytes,2,opt,name=stratum,proto3" json:"stratum,omitempty"`
+	// Shares by value of the stratum; values not named take share.
+	Shares map[string]float64 `protobuf:"bytes,3,rep,name=shares,proto3" json:"shares,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	// Most invitations a calendar month; 0 for no limit.
+	MonthlyBudget uint32 `protobuf:"varint,4,opt,name=monthly_budget,json=monthlyBudget,proto3" json:"monthly_budget,omitempty"`
+	// Seed; part of the choice.
+	Seed          uint64 `protobuf:"varint,5,opt,name=seed,proto3" json:"seed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sample) Reset() {
+	*x = Sample{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sample) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sample) ProtoMessage() {}
+
+func (x *Sample) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sample.ProtoReflect.Descriptor instead.
+func (*Sample) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Sample) GetShare() float64 {
+	if x != nil {
+		return x.Share
+	}
+	return 0
+}
+
+func (x *Sample) GetStratum() string {
+	if x != nil {
+		return x.Stratum
+	}
+	return ""
+}
+
+func (x *Sample) GetShares() map[string]float64 {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+func (x *Sample) GetMonthlyBudget() uint32 {
+	if x != nil {
+		return x.MonthlyBudget
+	}
+	return 0
+}
+
+func (x *Sample) GetSeed() uint64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+// Quota is the most answers of one group in a calendar month.
+type Quota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Attribute id.
+	Attribute string `protobuf:"bytes,1,opt,name=attribute,proto3" json:"attribute,omitempty"`
+	// Its value.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Most answers, 1 or more.
+	Answers       uint32 `protobuf:"varint,3,opt,name=answers,proto3" json:"answers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Quota) GetAttribute() string {
+	if x != nil {
+		return x.Attribute
+	}
+	return ""
+}
+
+func (x *Quota) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Quota) GetAnswers() uint32 {
+	if x != nil {
+		return x.Answers
+	}
+	return 0
+}
+
+// Published is what was done because of answers.
+type Published struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language, as a BCP 47 tag.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// In a sentence or two.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Published) Reset() {
+	*x = Published{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Published) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Published) ProtoMessage() {}
+
+func (x *Published) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Published.ProtoReflect.Descriptor instead.
+func (*Published) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Published) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Published) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// ContactRules hold over all surveys.
+type ContactRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Least days between two invitations of one person, 1 to 1,000; 0 means 30.
+	Days uint32 `protobuf:"varint,1,opt,name=days,proto3" json:"days,omitempty"`
+	// Most invitations of one person in 365 days, 1 to 100; 0 means 4.
+	AYear uint32 `protobuf:"varint,2,opt,name=a_year,json=aYear,proto3" json:"a_year,omitempty"`
+	// From what the clocks count.
+	Basis ClockBasis `protobuf:"varint,3,opt,name=basis,proto3,enum=touchstone.map.v1.ClockBasis" json:"basis,omitempty"`
+	// Outcomes after which nobody is asked (bereavement, fraud, legal, vulnerable).
+	DoNotAsk []string `protobuf:"bytes,4,rep,name=do_not_ask,json=doNotAsk,proto3" json:"do_not_ask,omitempty"`
+	// Earliest time of day at which a message is sent, in the customer's zone, as 09:00; empty means 09:00.
+	From string `protobuf:"bytes,5,opt,name=from,proto3" json:"from,omitempty"`
+	// Latest, as 20:00; empty means 20:00.
+	To string `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"`
+	// Whether only those are asked whose consent is recorded.
+	ConsentNeeded bool `protobuf:"varint,7,opt,name=consent_needed,json=consentNeeded,proto3" json:"consent_needed,omitempty"`
+	// Most messages a day over all surveys; 0 means 10,000.
+	DailyCap      uint32 `protobuf:"varint,8,opt,name=daily_cap,json=dailyCap,proto3" json:"daily_cap,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ContactRules) Reset() {
+	*x = ContactRules{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContactRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContactRules) ProtoMessage() {}
+
+func (x *ContactRules) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContactRules.ProtoReflect.Descriptor instead.
+func (*ContactRules) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ContactRules) GetDays() uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *ContactRules) GetAYear() uint32 {
+	if x != nil {
+		return x.AYear
+	}
+	return 0
+}
+
+func (x *ContactRules) GetBasis() ClockBasis {
+	if x != nil {
+		return x.Basis
+	}
+	return ClockBasis_CLOCK_BASIS_UNSPECIFIED
+}
+
+func (x *ContactRules) GetDoNotAsk() []string {
+	if x != nil {
+		return x.DoNotAsk
+	}
+	return nil
+}
+
+func (x *ContactRules) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *ContactRules) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *ContactRules) GetConsentNeeded() bool {
+	if x != nil {
+		return x.ConsentNeeded
+	}
+	return false
+}
+
+func (x *ContactRules) GetDailyCap() uint32 {
+	if x != nil {
+		return x.DailyCap
+	}
+	return 0
+}
+
+// Theme is a topic found in what customers write.
+type Theme struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Display name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Words and phrases by language; words are compared by their stems ("waited" finds "waiting").
+	Words         []*ThemeWords `protobuf:"bytes,3,rep,name=words,proto3" json:"words,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Theme) Reset() {
+	*x = Theme{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Theme) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Theme) ProtoMessage() {}
+
+func (x *Theme) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Theme.ProtoReflect.Descriptor instead.
+func (*Theme) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Theme) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Theme) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Theme) GetWords() []*ThemeWords {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+// ThemeWords are a theme's words in one language.
+type ThemeWords struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language, as a BCP 47 tag.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// Words and phrases.
+	Words         []string `protobuf:"bytes,2,rep,name=words,proto3" json:"words,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThemeWords) Reset() {
+	*x = ThemeWords{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThemeWords) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThemeWords) ProtoMessage() {}
+
+func (x *ThemeWords) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThemeWords.ProtoReflect.Descriptor instead.
+func (*ThemeWords) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ThemeWords) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *ThemeWords) GetWords() []string {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+// MessageTemplate is what brings an invitation. Its texts may name {name}, {touchpoint}, {day}, {link}, {organisation}.
+type MessageTemplate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id: 1 to 64 of a-z 0-9 - and _, beginning with a letter.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Its texts, one a language.
+	Texts         []*MessageText `protobuf:"bytes,2,rep,name=texts,proto3" json:"texts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageTemplate) Reset() {
+	*x = MessageTemplate{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageTemplate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageTemplate) ProtoMessage() {}
+
+func (x *MessageTemplate) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageTemplate.ProtoReflect.Descriptor instead.
+func (*MessageTemplate) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *MessageTemplate) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MessageTemplate) GetTexts() []*MessageText {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+// MessageText is a message in one language.
+type MessageText struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language, as a BCP 47 tag.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// Subject of an e-mail.
+	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Text before the first question or the link.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// Text message, at most 300 characters with its link's place.
+	Sms           string `protobuf:"bytes,4,opt,name=sms,proto3" json:"sms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageText) Reset() {
+	*x = MessageText{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageText) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageText) ProtoMessage() {}
+
+func (x *MessageText) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageText.ProtoReflect.Descriptor instead.
+func (*MessageText) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MessageText) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *MessageText) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *MessageText) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *MessageText) GetSms() string {
+	if x != nil {
+		return x.Sms
+	}
+	return ""
+}
+
 // Ratio is a score that is the sum of some metrics over the sum of others, or for each interaction: occupancy, average handling
 // time, a response rate. Reading part: it acts at once, on all history.
 type Ratio struct {
@@ -1116,7 +2453,7 @@ type Ratio struct {
 
 func (x *Ratio) Reset() {
 	*x = Ratio{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +2465,7 @@ func (x *Ratio) String() string {
 func (*Ratio) ProtoMessage() {}
 
 func (x *Ratio) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[1]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +2478,7 @@ func (x *Ratio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ratio.ProtoReflect.Descriptor instead.
 func (*Ratio) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{1}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Ratio) GetId() string {
@@ -1217,7 +2554,7 @@ type Seam struct {
 
 func (x *Seam) Reset() {
 	*x = Seam{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +2566,7 @@ func (x *Seam) String() string {
 func (*Seam) ProtoMessage() {}
 
 func (x *Seam) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[2]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +2579,7 @@ func (x *Seam) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seam.ProtoReflect.Descriptor instead.
 func (*Seam) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{2}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Seam) GetId() string {
@@ -1303,7 +2640,7 @@ type LinkedMetric struct {
 
 func (x *LinkedMetric) Reset() {
 	*x = LinkedMetric{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +2652,7 @@ func (x *LinkedMetric) String() string {
 func (*LinkedMetric) ProtoMessage() {}
 
 func (x *LinkedMetric) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[3]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +2665,7 @@ func (x *LinkedMetric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkedMetric.ProtoReflect.Descriptor instead.
 func (*LinkedMetric) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{3}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LinkedMetric) GetId() string {
@@ -1407,7 +2744,7 @@ type Minimums struct {
 
 func (x *Minimums) Reset() {
 	*x = Minimums{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +2756,7 @@ func (x *Minimums) String() string {
 func (*Minimums) ProtoMessage() {}
 
 func (x *Minimums) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[4]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +2769,7 @@ func (x *Minimums) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Minimums.ProtoReflect.Descriptor instead.
 func (*Minimums) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{4}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Minimums) GetAnswers() uint32 {
@@ -1484,7 +2821,7 @@ type Feed struct {
 
 func (x *Feed) Reset() {
 	*x = Feed{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +2833,7 @@ func (x *Feed) String() string {
 func (*Feed) ProtoMessage() {}
 
 func (x *Feed) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[5]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +2846,7 @@ func (x *Feed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feed.ProtoReflect.Descriptor instead.
 func (*Feed) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{5}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Feed) GetSource() string {
@@ -1608,7 +2945,7 @@ type FeedRule struct {
 
 func (x *FeedRule) Reset() {
 	*x = FeedRule{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +2957,7 @@ func (x *FeedRule) String() string {
 func (*FeedRule) ProtoMessage() {}
 
 func (x *FeedRule) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[6]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +2970,7 @@ func (x *FeedRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedRule.ProtoReflect.Descriptor instead.
 func (*FeedRule) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{6}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *FeedRule) GetQueue() string {
@@ -1684,7 +3021,7 @@ type Renamed struct {
 
 func (x *Renamed) Reset() {
 	*x = Renamed{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1696,7 +3033,7 @@ func (x *Renamed) String() string {
 func (*Renamed) ProtoMessage() {}
 
 func (x *Renamed) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[7]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1709,7 +3046,7 @@ func (x *Renamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Renamed.ProtoReflect.Descriptor instead.
 func (*Renamed) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{7}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Renamed) GetFrom() string {
@@ -1739,7 +3076,7 @@ type Role struct {
 
 func (x *Role) Reset() {
 	*x = Role{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1751,7 +3088,7 @@ func (x *Role) String() string {
 func (*Role) ProtoMessage() {}
 
 func (x *Role) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[8]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1764,7 +3101,7 @@ func (x *Role) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Role.ProtoReflect.Descriptor instead.
 func (*Role) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{8}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Role) GetId() string {
@@ -1798,7 +3135,7 @@ type Journey struct {
 
 func (x *Journey) Reset() {
 	*x = Journey{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1810,7 +3147,7 @@ func (x *Journey) String() string {
 func (*Journey) ProtoMessage() {}
 
 func (x *Journey) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[9]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1823,7 +3160,7 @@ func (x *Journey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Journey.ProtoReflect.Descriptor instead.
 func (*Journey) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{9}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Journey) GetId() string {
@@ -1869,7 +3206,7 @@ type Stage struct {
 
 func (x *Stage) Reset() {
 	*x = Stage{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1881,7 +3218,7 @@ func (x *Stage) String() string {
 func (*Stage) ProtoMessage() {}
 
 func (x *Stage) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[10]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1894,7 +3231,7 @@ func (x *Stage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stage.ProtoReflect.Descriptor instead.
 func (*Stage) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{10}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Stage) GetId() string {
@@ -1941,7 +3278,7 @@ type ProcessStep struct {
 
 func (x *ProcessStep) Reset() {
 	*x = ProcessStep{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1953,7 +3290,7 @@ func (x *ProcessStep) String() string {
 func (*ProcessStep) ProtoMessage() {}
 
 func (x *ProcessStep) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[11]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1966,7 +3303,7 @@ func (x *ProcessStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessStep.ProtoReflect.Descriptor instead.
 func (*ProcessStep) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{11}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ProcessStep) GetId() string {
@@ -2043,7 +3380,7 @@ type Pairing struct {
 
 func (x *Pairing) Reset() {
 	*x = Pairing{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2055,7 +3392,7 @@ func (x *Pairing) String() string {
 func (*Pairing) ProtoMessage() {}
 
 func (x *Pairing) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[12]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2068,7 +3405,7 @@ func (x *Pairing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pairing.ProtoReflect.Descriptor instead.
 func (*Pairing) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{12}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Pairing) GetId() string {
@@ -2144,7 +3481,7 @@ type Segment struct {
 
 func (x *Segment) Reset() {
 	*x = Segment{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +3493,7 @@ func (x *Segment) String() string {
 func (*Segment) ProtoMessage() {}
 
 func (x *Segment) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[13]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +3506,7 @@ func (x *Segment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Segment.ProtoReflect.Descriptor instead.
 func (*Segment) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{13}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Segment) GetId() string {
@@ -2233,7 +3570,7 @@ type Target struct {
 
 func (x *Target) Reset() {
 	*x = Target{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +3582,7 @@ func (x *Target) String() string {
 func (*Target) ProtoMessage() {}
 
 func (x *Target) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[14]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +3595,7 @@ func (x *Target) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Target.ProtoReflect.Descriptor instead.
 func (*Target) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{14}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Target) GetScore() string {
@@ -2356,7 +3693,7 @@ type CxScore struct {
 
 func (x *CxScore) Reset() {
 	*x = CxScore{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2368,7 +3705,7 @@ func (x *CxScore) String() string {
 func (*CxScore) ProtoMessage() {}
 
 func (x *CxScore) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[15]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2381,7 +3718,7 @@ func (x *CxScore) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CxScore.ProtoReflect.Descriptor instead.
 func (*CxScore) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{15}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CxScore) GetId() string {
@@ -2429,7 +3766,7 @@ type CxPart struct {
 
 func (x *CxPart) Reset() {
 	*x = CxPart{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2441,7 +3778,7 @@ func (x *CxPart) String() string {
 func (*CxPart) ProtoMessage() {}
 
 func (x *CxPart) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[16]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2454,7 +3791,7 @@ func (x *CxPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CxPart.ProtoReflect.Descriptor instead.
 func (*CxPart) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{16}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CxPart) GetScore() string {
@@ -2504,7 +3841,7 @@ type Calendar struct {
 
 func (x *Calendar) Reset() {
 	*x = Calendar{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2516,7 +3853,7 @@ func (x *Calendar) String() string {
 func (*Calendar) ProtoMessage() {}
 
 func (x *Calendar) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[17]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2529,7 +3866,7 @@ func (x *Calendar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Calendar.ProtoReflect.Descriptor instead.
 func (*Calendar) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{17}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Calendar) GetId() string {
@@ -2582,7 +3919,7 @@ type OpenHours struct {
 
 func (x *OpenHours) Reset() {
 	*x = OpenHours{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2594,7 +3931,7 @@ func (x *OpenHours) String() string {
 func (*OpenHours) ProtoMessage() {}
 
 func (x *OpenHours) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[18]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2607,7 +3944,7 @@ func (x *OpenHours) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenHours.ProtoReflect.Descriptor instead.
 func (*OpenHours) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{18}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *OpenHours) GetDays() []string {
@@ -2644,7 +3981,7 @@ type Party struct {
 
 func (x *Party) Reset() {
 	*x = Party{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2656,7 +3993,7 @@ func (x *Party) String() string {
 func (*Party) ProtoMessage() {}
 
 func (x *Party) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[19]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2669,7 +4006,7 @@ func (x *Party) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Party.ProtoReflect.Descriptor instead.
 func (*Party) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{19}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Party) GetSingular() string {
@@ -2707,7 +4044,7 @@ type ActionRule struct {
 
 func (x *ActionRule) Reset() {
 	*x = ActionRule{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2719,7 +4056,7 @@ func (x *ActionRule) String() string {
 func (*ActionRule) ProtoMessage() {}
 
 func (x *ActionRule) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[20]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2732,7 +4069,7 @@ func (x *ActionRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActionRule.ProtoReflect.Descriptor instead.
 func (*ActionRule) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{20}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ActionRule) GetId() string {
@@ -2810,7 +4147,7 @@ type Touchpoint struct {
 
 func (x *Touchpoint) Reset() {
 	*x = Touchpoint{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2822,7 +4159,7 @@ func (x *Touchpoint) String() string {
 func (*Touchpoint) ProtoMessage() {}
 
 func (x *Touchpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[21]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2835,7 +4172,7 @@ func (x *Touchpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Touchpoint.ProtoReflect.Descriptor instead.
 func (*Touchpoint) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{21}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Touchpoint) GetId() string {
@@ -2935,7 +4272,7 @@ type Channel struct {
 
 func (x *Channel) Reset() {
 	*x = Channel{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2947,7 +4284,7 @@ func (x *Channel) String() string {
 func (*Channel) ProtoMessage() {}
 
 func (x *Channel) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[22]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2960,7 +4297,7 @@ func (x *Channel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Channel.ProtoReflect.Descriptor instead.
 func (*Channel) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{22}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Channel) GetId() string {
@@ -2992,7 +4329,7 @@ type Placement struct {
 
 func (x *Placement) Reset() {
 	*x = Placement{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3004,7 +4341,7 @@ func (x *Placement) String() string {
 func (*Placement) ProtoMessage() {}
 
 func (x *Placement) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[23]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3017,7 +4354,7 @@ func (x *Placement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Placement.ProtoReflect.Descriptor instead.
 func (*Placement) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{23}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Placement) GetParent() string {
@@ -3057,7 +4394,7 @@ type Team struct {
 
 func (x *Team) Reset() {
 	*x = Team{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3069,7 +4406,7 @@ func (x *Team) String() string {
 func (*Team) ProtoMessage() {}
 
 func (x *Team) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[24]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3082,7 +4419,7 @@ func (x *Team) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Team.ProtoReflect.Descriptor instead.
 func (*Team) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{24}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Team) GetId() string {
@@ -3129,7 +4466,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3141,7 +4478,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[25]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3154,7 +4491,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{25}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Metric) GetId() string {
@@ -3212,7 +4549,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3224,7 +4561,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[26]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3237,7 +4574,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{26}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Outcome) GetId() string {
@@ -3269,7 +4606,7 @@ type Choice struct {
 
 func (x *Choice) Reset() {
 	*x = Choice{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3281,7 +4618,7 @@ func (x *Choice) String() string {
 func (*Choice) ProtoMessage() {}
 
 func (x *Choice) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[27]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3294,7 +4631,7 @@ func (x *Choice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Choice.ProtoReflect.Descriptor instead.
 func (*Choice) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{27}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Choice) GetValue() int32 {
@@ -3352,13 +4689,21 @@ type Question struct {
 	// For kind perceived: units of the metric in one point of the scale (60 where it asks for minutes and the metric is in s);
 	// 0 means 1. Counting part.
 	UnitsPerPoint uint32 `protobuf:"varint,14,opt,name=units_per_point,json=unitsPerPoint,proto3" json:"units_per_point,omitempty"`
+	// What the lowest point means ("not at all likely"); pages show it at that end.
+	LowLabel string `protobuf:"bytes,15,opt,name=low_label,json=lowLabel,proto3" json:"low_label,omitempty"`
+	// What the highest point means.
+	HighLabel string `protobuf:"bytes,16,opt,name=high_label,json=highLabel,proto3" json:"high_label,omitempty"`
+	// The same in other languages. A changed wording is a new version of the map and a break in the question's series.
+	Wordings []*Wording `protobuf:"bytes,17,rep,name=wordings,proto3" json:"wordings,omitempty"`
+	// For kind ranking asked of employees: the documented order of its choices, by value, with which answers are compared.
+	Documented    []int32 `protobuf:"varint,18,rep,packed,name=documented,proto3" json:"documented,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Question) Reset() {
 	*x = Question{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3370,7 +4715,7 @@ func (x *Question) String() string {
 func (*Question) ProtoMessage() {}
 
 func (x *Question) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[28]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3383,7 +4728,7 @@ func (x *Question) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Question.ProtoReflect.Descriptor instead.
 func (*Question) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{28}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Question) GetId() string {
@@ -3484,6 +4829,116 @@ func (x *Question) GetUnitsPerPoint() uint32 {
 	return 0
 }
 
+func (x *Question) GetLowLabel() string {
+	if x != nil {
+		return x.LowLabel
+	}
+	return ""
+}
+
+func (x *Question) GetHighLabel() string {
+	if x != nil {
+		return x.HighLabel
+	}
+	return ""
+}
+
+func (x *Question) GetWordings() []*Wording {
+	if x != nil {
+		return x.Wordings
+	}
+	return nil
+}
+
+func (x *Question) GetDocumented() []int32 {
+	if x != nil {
+		return x.Documented
+	}
+	return nil
+}
+
+// Wording is a question in another language.
+type Wording struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language, as a BCP 47 tag ("de", "pt-BR", "ar").
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// Its text.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// What the lowest point means.
+	LowLabel string `protobuf:"bytes,3,opt,name=low_label,json=lowLabel,proto3" json:"low_label,omitempty"`
+	// What the highest point means.
+	HighLabel string `protobuf:"bytes,4,opt,name=high_label,json=highLabel,proto3" json:"high_label,omitempty"`
+	// What the choices are called, in the order in which the question declares them.
+	Choices       []string `protobuf:"bytes,5,rep,name=choices,proto3" json:"choices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Wording) Reset() {
+	*x = Wording{}
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Wording) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Wording) ProtoMessage() {}
+
+func (x *Wording) ProtoReflect() protoreflect.Message {
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Wording.ProtoReflect.Descriptor instead.
+func (*Wording) Descriptor() ([]byte, []int) {
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *Wording) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Wording) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Wording) GetLowLabel() string {
+	if x != nil {
+		return x.LowLabel
+	}
+	return ""
+}
+
+func (x *Wording) GetHighLabel() string {
+	if x != nil {
+		return x.HighLabel
+	}
+	return ""
+}
+
+func (x *Wording) GetChoices() []string {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
 // Attribute is a segment attribute that facts may carry.
 type Attribute struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3499,7 +4954,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3511,7 +4966,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[29]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3524,7 +4979,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{29}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Attribute) GetId() string {
@@ -3581,7 +5036,7 @@ type ServiceLevel struct {
 
 func (x *ServiceLevel) Reset() {
 	*x = ServiceLevel{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3593,7 +5048,7 @@ func (x *ServiceLevel) String() string {
 func (*ServiceLevel) ProtoMessage() {}
 
 func (x *ServiceLevel) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[30]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3606,7 +5061,7 @@ func (x *ServiceLevel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceLevel.ProtoReflect.Descriptor instead.
 func (*ServiceLevel) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{30}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ServiceLevel) GetId() string {
@@ -3699,7 +5154,7 @@ type GetMapRequest struct {
 
 func (x *GetMapRequest) Reset() {
 	*x = GetMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3711,7 +5166,7 @@ func (x *GetMapRequest) String() string {
 func (*GetMapRequest) ProtoMessage() {}
 
 func (x *GetMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[31]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3724,7 +5179,7 @@ func (x *GetMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMapRequest.ProtoReflect.Descriptor instead.
 func (*GetMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{31}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetMapRequest) GetOrganisation() string {
@@ -3752,7 +5207,7 @@ type GetMapResponse struct {
 
 func (x *GetMapResponse) Reset() {
 	*x = GetMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3764,7 +5219,7 @@ func (x *GetMapResponse) String() string {
 func (*GetMapResponse) ProtoMessage() {}
 
 func (x *GetMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[32]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3777,7 +5232,7 @@ func (x *GetMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMapResponse.ProtoReflect.Descriptor instead.
 func (*GetMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{32}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *GetMapResponse) GetVersion() *MapVersion {
@@ -3802,7 +5257,7 @@ type MapVersion struct {
 
 func (x *MapVersion) Reset() {
 	*x = MapVersion{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3814,7 +5269,7 @@ func (x *MapVersion) String() string {
 func (*MapVersion) ProtoMessage() {}
 
 func (x *MapVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[33]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3827,7 +5282,7 @@ func (x *MapVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapVersion.ProtoReflect.Descriptor instead.
 func (*MapVersion) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{33}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MapVersion) GetVersion() uint64 {
@@ -3860,7 +5315,7 @@ type ListMapsRequest struct {
 
 func (x *ListMapsRequest) Reset() {
 	*x = ListMapsRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3872,7 +5327,7 @@ func (x *ListMapsRequest) String() string {
 func (*ListMapsRequest) ProtoMessage() {}
 
 func (x *ListMapsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[34]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3885,7 +5340,7 @@ func (x *ListMapsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMapsRequest.ProtoReflect.Descriptor instead.
 func (*ListMapsRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{34}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{47}
 }
 
 // ListMapsResponse holds the current maps' heads.
@@ -3899,7 +5354,7 @@ type ListMapsResponse struct {
 
 func (x *ListMapsResponse) Reset() {
 	*x = ListMapsResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3911,7 +5366,7 @@ func (x *ListMapsResponse) String() string {
 func (*ListMapsResponse) ProtoMessage() {}
 
 func (x *ListMapsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[35]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3924,7 +5379,7 @@ func (x *ListMapsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMapsResponse.ProtoReflect.Descriptor instead.
 func (*ListMapsResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{35}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListMapsResponse) GetMaps() []*MapHead {
@@ -3951,7 +5406,7 @@ type MapHead struct {
 
 func (x *MapHead) Reset() {
 	*x = MapHead{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3963,7 +5418,7 @@ func (x *MapHead) String() string {
 func (*MapHead) ProtoMessage() {}
 
 func (x *MapHead) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[36]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3976,7 +5431,7 @@ func (x *MapHead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapHead.ProtoReflect.Descriptor instead.
 func (*MapHead) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{36}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *MapHead) GetOrganisation() string {
@@ -4018,7 +5473,7 @@ type CheckMapRequest struct {
 
 func (x *CheckMapRequest) Reset() {
 	*x = CheckMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4030,7 +5485,7 @@ func (x *CheckMapRequest) String() string {
 func (*CheckMapRequest) ProtoMessage() {}
 
 func (x *CheckMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[37]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4043,7 +5498,7 @@ func (x *CheckMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckMapRequest.ProtoReflect.Descriptor instead.
 func (*CheckMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{37}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *CheckMapRequest) GetMap() *Map {
@@ -4068,7 +5523,7 @@ type CheckMapResponse struct {
 
 func (x *CheckMapResponse) Reset() {
 	*x = CheckMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4080,7 +5535,7 @@ func (x *CheckMapResponse) String() string {
 func (*CheckMapResponse) ProtoMessage() {}
 
 func (x *CheckMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[38]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4093,7 +5548,7 @@ func (x *CheckMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckMapResponse.ProtoReflect.Descriptor instead.
 func (*CheckMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{38}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CheckMapResponse) GetProblems() []*Problem {
@@ -4132,7 +5587,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4144,7 +5599,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[39]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4157,7 +5612,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{39}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Problem) GetField() string {
@@ -4194,7 +5649,7 @@ type ApplyMapRequest struct {
 
 func (x *ApplyMapRequest) Reset() {
 	*x = ApplyMapRequest{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[40]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4206,7 +5661,7 @@ func (x *ApplyMapRequest) String() string {
 func (*ApplyMapRequest) ProtoMessage() {}
 
 func (x *ApplyMapRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[40]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4219,7 +5674,7 @@ func (x *ApplyMapRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyMapRequest.ProtoReflect.Descriptor instead.
 func (*ApplyMapRequest) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{40}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ApplyMapRequest) GetMap() *Map {
@@ -4249,7 +5704,7 @@ type ApplyMapResponse struct {
 
 func (x *ApplyMapResponse) Reset() {
 	*x = ApplyMapResponse{}
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[41]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4261,7 +5716,7 @@ func (x *ApplyMapResponse) String() string {
 func (*ApplyMapResponse) ProtoMessage() {}
 
 func (x *ApplyMapResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_touchstone_map_v1_map_proto_msgTypes[41]
+	mi := &file_touchstone_map_v1_map_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4274,7 +5729,7 @@ func (x *ApplyMapResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyMapResponse.ProtoReflect.Descriptor instead.
 func (*ApplyMapResponse) Descriptor() ([]byte, []int) {
-	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{41}
+	return file_touchstone_map_v1_map_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ApplyMapResponse) GetVersion() uint64 {
@@ -4295,7 +5750,7 @@ var File_touchstone_map_v1_map_proto protoreflect.FileDescriptor
 
 const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\n" +
-	"\x1btouchstone/map/v1/map.proto\x12\x11touchstone.map.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\"\x9b\x0e\n" +
+	"\x1btouchstone/map/v1/map.proto\x12\x11touchstone.map.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!touchstone/access/v1/access.proto\"\xa9\x10\n" +
 	"\x03Map\x12B\n" +
 	"\forganisation\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\forganisation\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1b\n" +
@@ -4331,7 +5786,106 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\bminimums\x18\x1a \x01(\v2\x1b.touchstone.map.v1.MinimumsR\bminimums\x12;\n" +
 	"\x06ratios\x18\x1b \x03(\v2\x18.touchstone.map.v1.RatioB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x06ratios\x128\n" +
 	"\x05seams\x18\x1c \x03(\v2\x17.touchstone.map.v1.SeamB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05seams\x12K\n" +
-	"\fagent_scores\x18\x1d \x01(\x0e2\x1e.touchstone.map.v1.AgentScoresB\b\xbaH\x05\x82\x01\x02\x10\x01R\vagentScores\"\xce\x02\n" +
+	"\fagent_scores\x18\x1d \x01(\x0e2\x1e.touchstone.map.v1.AgentScoresB\b\xbaH\x05\x82\x01\x02\x10\x01R\vagentScores\x12>\n" +
+	"\asurveys\x18\x1e \x03(\v2\x19.touchstone.map.v1.SurveyB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\asurveys\x12D\n" +
+	"\rcontact_rules\x18\x1f \x01(\v2\x1f.touchstone.map.v1.ContactRulesR\fcontactRules\x12;\n" +
+	"\x06themes\x18  \x03(\v2\x18.touchstone.map.v1.ThemeB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x06themes\x12I\n" +
+	"\bmessages\x18! \x03(\v2\".touchstone.map.v1.MessageTemplateB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\bmessages\"\x8d\t\n" +
+	"\x06Survey\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1d\n" +
+	"\x05owner\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05owner\x12>\n" +
+	"\x05state\x18\x04 \x01(\x0e2\x1e.touchstone.map.v1.SurveyStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12=\n" +
+	"\x05items\x18\x05 \x03(\v2\x1d.touchstone.map.v1.SurveyItemB\b\xbaH\x05\x92\x01\x02\x102R\x05items\x12&\n" +
+	"\tlanguages\x18\x06 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\tlanguages\x12:\n" +
+	"\atrigger\x18\a \x01(\v2 .touchstone.map.v1.SurveyTriggerR\atrigger\x121\n" +
+	"\x04wave\x18\b \x01(\v2\x1d.touchstone.map.v1.SurveyWaveR\x04wave\x12M\n" +
+	"\bchannels\x18\t \x03(\x0e2 .touchstone.map.v1.SurveyChannelB\x0f\xbaH\f\x92\x01\t\"\a\x82\x01\x04\x10\x01 \x00R\bchannels\x12!\n" +
+	"\amessage\x18\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18@R\amessage\x121\n" +
+	"\x0fquarantine_days\x18\v \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\x0equarantineDays\x12\x1d\n" +
+	"\x05group\x18\f \x01(\tB\a\xbaH\x04r\x02\x18@R\x05group\x12'\n" +
+	"\n" +
+	"group_days\x18\r \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\tgroupDays\x12=\n" +
+	"\x05basis\x18\x0e \x01(\x0e2\x1d.touchstone.map.v1.ClockBasisB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05basis\x12E\n" +
+	"\x06effect\x18\x0f \x01(\x0e2#.touchstone.map.v1.QuarantineEffectB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06effect\x121\n" +
+	"\x06sample\x18\x10 \x01(\v2\x19.touchstone.map.v1.SampleR\x06sample\x12;\n" +
+	"\x06quotas\x18\x11 \x03(\v2\x18.touchstone.map.v1.QuotaB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x06quotas\x12(\n" +
+	"\vremind_days\x18\x12 \x01(\rB\a\xbaH\x04*\x02\x18<R\n" +
+	"remindDays\x12\x1f\n" +
+	"\vno_reminder\x18\x13 \x01(\bR\n" +
+	"noReminder\x12%\n" +
+	"\topen_days\x18\x14 \x01(\rB\b\xbaH\x05*\x03\x18\xed\x02R\bopenDays\x12E\n" +
+	"\tpublished\x18\x15 \x03(\v2\x1c.touchstone.map.v1.PublishedB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\tpublished\x12\x1f\n" +
+	"\vask_consent\x18\x16 \x01(\bR\n" +
+	"askConsent\x12C\n" +
+	"\x11least_action_rate\x18\x17 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\x0fleastActionRate\"Q\n" +
+	"\n" +
+	"SurveyItem\x12%\n" +
+	"\bquestion\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bquestion\x12\x1c\n" +
+	"\x04when\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04when\"\xb3\x01\n" +
+	"\rSurveyTrigger\x12-\n" +
+	"\vtouchpoints\x18\x01 \x03(\tB\v\xbaH\b\x92\x01\x05\b\x01\x10\xd0\x0fR\vtouchpoints\x12%\n" +
+	"\boutcomes\x18\x02 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\boutcomes\x12\x1c\n" +
+	"\x04when\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x04when\x12.\n" +
+	"\rdelay_minutes\x18\x04 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xa3\x05R\fdelayMinutes\"\xc3\x01\n" +
+	"\n" +
+	"SurveyWave\x12C\n" +
+	"\baudience\x18\x01 \x01(\x0e2\x1b.touchstone.map.v1.AudienceB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\baudience\x12\x1e\n" +
+	"\x05first\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x98\x01\n" +
+	"R\x05first\x12'\n" +
+	"\n" +
+	"every_days\x18\x03 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\teveryDays\x12'\n" +
+	"\n" +
+	"touchpoint\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"touchpoint\"\x9a\x02\n" +
+	"\x06Sample\x12-\n" +
+	"\x05share\x18\x01 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\x05share\x12!\n" +
+	"\astratum\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\astratum\x12H\n" +
+	"\x06shares\x18\x03 \x03(\v2%.touchstone.map.v1.Sample.SharesEntryB\t\xbaH\x06\x9a\x01\x03\x10\xc8\x01R\x06shares\x12%\n" +
+	"\x0emonthly_budget\x18\x04 \x01(\rR\rmonthlyBudget\x12\x12\n" +
+	"\x04seed\x18\x05 \x01(\x04R\x04seed\x1a9\n" +
+	"\vSharesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"p\n" +
+	"\x05Quota\x12%\n" +
+	"\tattribute\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\tattribute\x12\x1d\n" +
+	"\x05value\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05value\x12!\n" +
+	"\aanswers\x18\x03 \x01(\rB\a\xbaH\x04*\x02(\x01R\aanswers\"P\n" +
+	"\tPublished\x12#\n" +
+	"\blanguage\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18#R\blanguage\x12\x1e\n" +
+	"\x04text\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x04text\"\xad\x02\n" +
+	"\fContactRules\x12\x1c\n" +
+	"\x04days\x18\x01 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\x04days\x12\x1e\n" +
+	"\x06a_year\x18\x02 \x01(\rB\a\xbaH\x04*\x02\x18dR\x05aYear\x12=\n" +
+	"\x05basis\x18\x03 \x01(\x0e2\x1d.touchstone.map.v1.ClockBasisB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05basis\x12&\n" +
+	"\n" +
+	"do_not_ask\x18\x04 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\bdoNotAsk\x12\x1b\n" +
+	"\x04from\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18\x05R\x04from\x12\x17\n" +
+	"\x02to\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18\x05R\x02to\x12%\n" +
+	"\x0econsent_needed\x18\a \x01(\bR\rconsentNeeded\x12\x1b\n" +
+	"\tdaily_cap\x18\b \x01(\rR\bdailyCap\"\x96\x01\n" +
+	"\x05Theme\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
+	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12?\n" +
+	"\x05words\x18\x03 \x03(\v2\x1d.touchstone.map.v1.ThemeWordsB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x102R\x05words\"T\n" +
+	"\n" +
+	"ThemeWords\x12#\n" +
+	"\blanguage\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18#R\blanguage\x12!\n" +
+	"\x05words\x18\x02 \x03(\tB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\x05words\"\x83\x01\n" +
+	"\x0fMessageTemplate\x12.\n" +
+	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12@\n" +
+	"\x05texts\x18\x02 \x03(\v2\x1e.touchstone.map.v1.MessageTextB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x102R\x05texts\"\x92\x01\n" +
+	"\vMessageText\x12#\n" +
+	"\blanguage\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18#R\blanguage\x12\"\n" +
+	"\asubject\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\asubject\x12\x1e\n" +
+	"\x04text\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\x04text\x12\x1a\n" +
+	"\x03sms\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\x03sms\"\xce\x02\n" +
 	"\x05Ratio\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12\x1e\n" +
@@ -4534,7 +6088,7 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x05value\x18\x01 \x01(\x05R\x05value\x12 \n" +
 	"\x05label\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05label\x12>\n" +
-	"\afeeling\x18\x03 \x01(\x0e2\x1a.touchstone.map.v1.FeelingB\b\xbaH\x05\x82\x01\x02\x10\x01R\afeeling\"\xc3\x05\n" +
+	"\afeeling\x18\x03 \x01(\x0e2\x1a.touchstone.map.v1.FeelingB\b\xbaH\x05\x82\x01\x02\x10\x01R\afeeling\"\xfd\x06\n" +
 	"\bQuestion\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04text\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x04text\x12?\n" +
@@ -4551,8 +6105,23 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x05floor\x18\v \x01(\x05H\x00R\x05floor\x88\x01\x01\x12N\n" +
 	"\tbaselines\x18\f \x03(\x0e2\x1b.touchstone.map.v1.BaselineB\x13\xbaH\x10\x92\x01\r\x10\x03\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\tbaselines\x12%\n" +
 	"\tperceives\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\tperceives\x121\n" +
-	"\x0funits_per_point\x18\x0e \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\runitsPerPointB\b\n" +
-	"\x06_floor\"~\n" +
+	"\x0funits_per_point\x18\x0e \x01(\rB\t\xbaH\x06*\x04\x18\xc0\x84=R\runitsPerPoint\x12$\n" +
+	"\tlow_label\x18\x0f \x01(\tB\a\xbaH\x04r\x02\x18dR\blowLabel\x12&\n" +
+	"\n" +
+	"high_label\x18\x10 \x01(\tB\a\xbaH\x04r\x02\x18dR\thighLabel\x12@\n" +
+	"\bwordings\x18\x11 \x03(\v2\x1a.touchstone.map.v1.WordingB\b\xbaH\x05\x92\x01\x02\x102R\bwordings\x12(\n" +
+	"\n" +
+	"documented\x18\x12 \x03(\x05B\b\xbaH\x05\x92\x01\x02\x102R\n" +
+	"documentedB\b\n" +
+	"\x06_floor\"\xc2\x01\n" +
+	"\aWording\x12%\n" +
+	"\blanguage\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18#R\blanguage\x12\x1e\n" +
+	"\x04text\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04text\x12$\n" +
+	"\tlow_label\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\blowLabel\x12&\n" +
+	"\n" +
+	"high_label\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18dR\thighLabel\x12\"\n" +
+	"\achoices\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\achoices\"~\n" +
 	"\tAttribute\x12.\n" +
 	"\x02id\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x04name\x12#\n" +
@@ -4607,7 +6176,31 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\a_expect\"F\n" +
 	"\x10ApplyMapResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x18\n" +
-	"\achanged\x18\x02 \x01(\bR\achanged*M\n" +
+	"\achanged\x18\x02 \x01(\bR\achanged*v\n" +
+	"\vSurveyState\x12\x1c\n" +
+	"\x18SURVEY_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13SURVEY_STATE_ACTIVE\x10\x01\x12\x17\n" +
+	"\x13SURVEY_STATE_PAUSED\x10\x02\x12\x17\n" +
+	"\x13SURVEY_STATE_CLOSED\x10\x03*\x90\x01\n" +
+	"\bAudience\x12\x18\n" +
+	"\x14AUDIENCE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12AUDIENCE_CUSTOMERS\x10\x01\x12\x1d\n" +
+	"\x19AUDIENCE_FORMER_CUSTOMERS\x10\x02\x12\x1b\n" +
+	"\x17AUDIENCE_LOST_PROSPECTS\x10\x03\x12\x16\n" +
+	"\x12AUDIENCE_EMPLOYEES\x10\x04*\x96\x01\n" +
+	"\rSurveyChannel\x12\x1e\n" +
+	"\x1aSURVEY_CHANNEL_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14SURVEY_CHANNEL_EMAIL\x10\x01\x12\x16\n" +
+	"\x12SURVEY_CHANNEL_SMS\x10\x02\x12\x1a\n" +
+	"\x16SURVEY_CHANNEL_WEBHOOK\x10\x03\x12\x17\n" +
+	"\x13SURVEY_CHANNEL_LINK\x10\x04*C\n" +
+	"\n" +
+	"ClockBasis\x12\x1b\n" +
+	"\x17CLOCK_BASIS_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14CLOCK_BASIS_ANSWERED\x10\x01*R\n" +
+	"\x10QuarantineEffect\x12!\n" +
+	"\x1dQUARANTINE_EFFECT_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17QUARANTINE_EFFECT_DELAY\x10\x01*M\n" +
 	"\vAgentScores\x12\x1c\n" +
 	"\x18AGENT_SCORES_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cAGENT_SCORES_SELF_AND_LEADER\x10\x01*\xaa\x01\n" +
@@ -4638,7 +6231,7 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x06Better\x12\x16\n" +
 	"\x12BETTER_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fBETTER_LOWER\x10\x01\x12\x11\n" +
-	"\rBETTER_HIGHER\x10\x02*\xe7\x02\n" +
+	"\rBETTER_HIGHER\x10\x02*\xee\x03\n" +
 	"\fQuestionKind\x12\x1d\n" +
 	"\x19QUESTION_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11QUESTION_KIND_NPS\x10\x01\x12\x16\n" +
@@ -4653,7 +6246,12 @@ const file_touchstone_map_v1_map_proto_rawDesc = "" +
 	"\x15QUESTION_KIND_EMOTION\x10\n" +
 	"\x12\x18\n" +
 	"\x14QUESTION_KIND_CHOICE\x10\v\x12\x1b\n" +
-	"\x17QUESTION_KIND_PERCEIVED\x10\f*b\n" +
+	"\x17QUESTION_KIND_PERCEIVED\x10\f\x12\x16\n" +
+	"\x12QUESTION_KIND_TEXT\x10\r\x12\x1a\n" +
+	"\x16QUESTION_KIND_MULTIPLE\x10\x0e\x12\x19\n" +
+	"\x15QUESTION_KIND_RANKING\x10\x0f\x12\x1c\n" +
+	"\x18QUESTION_KIND_COMPARISON\x10\x10\x12\x18\n" +
+	"\x14QUESTION_KIND_REASON\x10\x11*b\n" +
 	"\bBaseline\x12\x18\n" +
 	"\x14BASELINE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fBASELINE_STATED\x10\x01\x12\x11\n" +
@@ -4700,136 +6298,175 @@ func file_touchstone_map_v1_map_proto_rawDescGZIP() []byte {
 	return file_touchstone_map_v1_map_proto_rawDescData
 }
 
-var file_touchstone_map_v1_map_proto_enumTypes = make([]protoimpl.EnumInfo, 13)
-var file_touchstone_map_v1_map_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_touchstone_map_v1_map_proto_enumTypes = make([]protoimpl.EnumInfo, 18)
+var file_touchstone_map_v1_map_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_touchstone_map_v1_map_proto_goTypes = []any{
-	(AgentScores)(0),              // 0: touchstone.map.v1.AgentScores
-	(LinkedKind)(0),               // 1: touchstone.map.v1.LinkedKind
-	(Place)(0),                    // 2: touchstone.map.v1.Place
-	(Sign)(0),                     // 3: touchstone.map.v1.Sign
-	(Life)(0),                     // 4: touchstone.map.v1.Life
-	(Direction)(0),                // 5: touchstone.map.v1.Direction
-	(Better)(0),                   // 6: touchstone.map.v1.Better
-	(QuestionKind)(0),             // 7: touchstone.map.v1.QuestionKind
-	(Baseline)(0),                 // 8: touchstone.map.v1.Baseline
-	(Facet)(0),                    // 9: touchstone.map.v1.Facet
-	(Feeling)(0),                  // 10: touchstone.map.v1.Feeling
-	(Boundary)(0),                 // 11: touchstone.map.v1.Boundary
-	(Abandons)(0),                 // 12: touchstone.map.v1.Abandons
-	(*Map)(nil),                   // 13: touchstone.map.v1.Map
-	(*Ratio)(nil),                 // 14: touchstone.map.v1.Ratio
-	(*Seam)(nil),                  // 15: touchstone.map.v1.Seam
-	(*LinkedMetric)(nil),          // 16: touchstone.map.v1.LinkedMetric
-	(*Minimums)(nil),              // 17: touchstone.map.v1.Minimums
-	(*Feed)(nil),                  // 18: touchstone.map.v1.Feed
-	(*FeedRule)(nil),              // 19: touchstone.map.v1.FeedRule
-	(*Renamed)(nil),               // 20: touchstone.map.v1.Renamed
-	(*Role)(nil),                  // 21: touchstone.map.v1.Role
-	(*Journey)(nil),               // 22: touchstone.map.v1.Journey
-	(*Stage)(nil),                 // 23: touchstone.map.v1.Stage
-	(*ProcessStep)(nil),           // 24: touchstone.map.v1.ProcessStep
-	(*Pairing)(nil),               // 25: touchstone.map.v1.Pairing
-	(*Segment)(nil),               // 26: touchstone.map.v1.Segment
-	(*Target)(nil),                // 27: touchstone.map.v1.Target
-	(*CxScore)(nil),               // 28: touchstone.map.v1.CxScore
-	(*CxPart)(nil),                // 29: touchstone.map.v1.CxPart
-	(*Calendar)(nil),              // 30: touchstone.map.v1.Calendar
-	(*OpenHours)(nil),             // 31: touchstone.map.v1.OpenHours
-	(*Party)(nil),                 // 32: touchstone.map.v1.Party
-	(*ActionRule)(nil),            // 33: touchstone.map.v1.ActionRule
-	(*Touchpoint)(nil),            // 34: touchstone.map.v1.Touchpoint
-	(*Channel)(nil),               // 35: touchstone.map.v1.Channel
-	(*Placement)(nil),             // 36: touchstone.map.v1.Placement
-	(*Team)(nil),                  // 37: touchstone.map.v1.Team
-	(*Metric)(nil),                // 38: touchstone.map.v1.Metric
-	(*Outcome)(nil),               // 39: touchstone.map.v1.Outcome
-	(*Choice)(nil),                // 40: touchstone.map.v1.Choice
-	(*Question)(nil),              // 41: touchstone.map.v1.Question
-	(*Attribute)(nil),             // 42: touchstone.map.v1.Attribute
-	(*ServiceLevel)(nil),          // 43: touchstone.map.v1.ServiceLevel
-	(*GetMapRequest)(nil),         // 44: touchstone.map.v1.GetMapRequest
-	(*GetMapResponse)(nil),        // 45: touchstone.map.v1.GetMapResponse
-	(*MapVersion)(nil),            // 46: touchstone.map.v1.MapVersion
-	(*ListMapsRequest)(nil),       // 47: touchstone.map.v1.ListMapsRequest
-	(*ListMapsResponse)(nil),      // 48: touchstone.map.v1.ListMapsResponse
-	(*MapHead)(nil),               // 49: touchstone.map.v1.MapHead
-	(*CheckMapRequest)(nil),       // 50: touchstone.map.v1.CheckMapRequest
-	(*CheckMapResponse)(nil),      // 51: touchstone.map.v1.CheckMapResponse
-	(*Problem)(nil),               // 52: touchstone.map.v1.Problem
-	(*ApplyMapRequest)(nil),       // 53: touchstone.map.v1.ApplyMapRequest
-	(*ApplyMapResponse)(nil),      // 54: touchstone.map.v1.ApplyMapResponse
-	(*timestamppb.Timestamp)(nil), // 55: google.protobuf.Timestamp
+	(SurveyState)(0),              // 0: touchstone.map.v1.SurveyState
+	(Audience)(0),                 // 1: touchstone.map.v1.Audience
+	(SurveyChannel)(0),            // 2: touchstone.map.v1.SurveyChannel
+	(ClockBasis)(0),               // 3: touchstone.map.v1.ClockBasis
+	(QuarantineEffect)(0),         // 4: touchstone.map.v1.QuarantineEffect
+	(AgentScores)(0),              // 5: touchstone.map.v1.AgentScores
+	(LinkedKind)(0),               // 6: touchstone.map.v1.LinkedKind
+	(Place)(0),                    // 7: touchstone.map.v1.Place
+	(Sign)(0),                     // 8: touchstone.map.v1.Sign
+	(Life)(0),                     // 9: touchstone.map.v1.Life
+	(Direction)(0),                // 10: touchstone.map.v1.Direction
+	(Better)(0),                   // 11: touchstone.map.v1.Better
+	(QuestionKind)(0),             // 12: touchstone.map.v1.QuestionKind
+	(Baseline)(0),                 // 13: touchstone.map.v1.Baseline
+	(Facet)(0),                    // 14: touchstone.map.v1.Facet
+	(Feeling)(0),                  // 15: touchstone.map.v1.Feeling
+	(Boundary)(0),                 // 16: touchstone.map.v1.Boundary
+	(Abandons)(0),                 // 17: touchstone.map.v1.Abandons
+	(*Map)(nil),                   // 18: touchstone.map.v1.Map
+	(*Survey)(nil),                // 19: touchstone.map.v1.Survey
+	(*SurveyItem)(nil),            // 20: touchstone.map.v1.SurveyItem
+	(*SurveyTrigger)(nil),         // 21: touchstone.map.v1.SurveyTrigger
+	(*SurveyWave)(nil),            // 22: touchstone.map.v1.SurveyWave
+	(*Sample)(nil),                // 23: touchstone.map.v1.Sample
+	(*Quota)(nil),                 // 24: touchstone.map.v1.Quota
+	(*Published)(nil),             // 25: touchstone.map.v1.Published
+	(*ContactRules)(nil),          // 26: touchstone.map.v1.ContactRules
+	(*Theme)(nil),                 // 27: touchstone.map.v1.Theme
+	(*ThemeWords)(nil),            // 28: touchstone.map.v1.ThemeWords
+	(*MessageTemplate)(nil),       // 29: touchstone.map.v1.MessageTemplate
+	(*MessageText)(nil),           // 30: touchstone.map.v1.MessageText
+	(*Ratio)(nil),                 // 31: touchstone.map.v1.Ratio
+	(*Seam)(nil),                  // 32: touchstone.map.v1.Seam
+	(*LinkedMetric)(nil),          // 33: touchstone.map.v1.LinkedMetric
+	(*Minimums)(nil),              // 34: touchstone.map.v1.Minimums
+	(*Feed)(nil),                  // 35: touchstone.map.v1.Feed
+	(*FeedRule)(nil),              // 36: touchstone.map.v1.FeedRule
+	(*Renamed)(nil),               // 37: touchstone.map.v1.Renamed
+	(*Role)(nil),                  // 38: touchstone.map.v1.Role
+	(*Journey)(nil),               // 39: touchstone.map.v1.Journey
+	(*Stage)(nil),                 // 40: touchstone.map.v1.Stage
+	(*ProcessStep)(nil),           // 41: touchstone.map.v1.ProcessStep
+	(*Pairing)(nil),               // 42: touchstone.map.v1.Pairing
+	(*Segment)(nil),               // 43: touchstone.map.v1.Segment
+	(*Target)(nil),                // 44: touchstone.map.v1.Target
+	(*CxScore)(nil),               // 45: touchstone.map.v1.CxScore
+	(*CxPart)(nil),                // 46: touchstone.map.v1.CxPart
+	(*Calendar)(nil),              // 47: touchstone.map.v1.Calendar
+	(*OpenHours)(nil),             // 48: touchstone.map.v1.OpenHours
+	(*Party)(nil),                 // 49: touchstone.map.v1.Party
+	(*ActionRule)(nil),            // 50: touchstone.map.v1.ActionRule
+	(*Touchpoint)(nil),            // 51: touchstone.map.v1.Touchpoint
+	(*Channel)(nil),               // 52: touchstone.map.v1.Channel
+	(*Placement)(nil),             // 53: touchstone.map.v1.Placement
+	(*Team)(nil),                  // 54: touchstone.map.v1.Team
+	(*Metric)(nil),                // 55: touchstone.map.v1.Metric
+	(*Outcome)(nil),               // 56: touchstone.map.v1.Outcome
+	(*Choice)(nil),                // 57: touchstone.map.v1.Choice
+	(*Question)(nil),              // 58: touchstone.map.v1.Question
+	(*Wording)(nil),               // 59: touchstone.map.v1.Wording
+	(*Attribute)(nil),             // 60: touchstone.map.v1.Attribute
+	(*ServiceLevel)(nil),          // 61: touchstone.map.v1.ServiceLevel
+	(*GetMapRequest)(nil),         // 62: touchstone.map.v1.GetMapRequest
+	(*GetMapResponse)(nil),        // 63: touchstone.map.v1.GetMapResponse
+	(*MapVersion)(nil),            // 64: touchstone.map.v1.MapVersion
+	(*ListMapsRequest)(nil),       // 65: touchstone.map.v1.ListMapsRequest
+	(*ListMapsResponse)(nil),      // 66: touchstone.map.v1.ListMapsResponse
+	(*MapHead)(nil),               // 67: touchstone.map.v1.MapHead
+	(*CheckMapRequest)(nil),       // 68: touchstone.map.v1.CheckMapRequest
+	(*CheckMapResponse)(nil),      // 69: touchstone.map.v1.CheckMapResponse
+	(*Problem)(nil),               // 70: touchstone.map.v1.Problem
+	(*ApplyMapRequest)(nil),       // 71: touchstone.map.v1.ApplyMapRequest
+	(*ApplyMapResponse)(nil),      // 72: touchstone.map.v1.ApplyMapResponse
+	nil,                           // 73: touchstone.map.v1.Sample.SharesEntry
+	(*timestamppb.Timestamp)(nil), // 74: google.protobuf.Timestamp
 }
 var file_touchstone_map_v1_map_proto_depIdxs = []int32{
-	34, // 0: touchstone.map.v1.Map.touchpoints:type_name -> touchstone.map.v1.Touchpoint
-	35, // 1: touchstone.map.v1.Map.channels:type_name -> touchstone.map.v1.Channel
-	37, // 2: touchstone.map.v1.Map.teams:type_name -> touchstone.map.v1.Team
-	38, // 3: touchstone.map.v1.Map.metrics:type_name -> touchstone.map.v1.Metric
-	39, // 4: touchstone.map.v1.Map.outcomes:type_name -> touchstone.map.v1.Outcome
-	41, // 5: touchstone.map.v1.Map.questions:type_name -> touchstone.map.v1.Question
-	42, // 6: touchstone.map.v1.Map.attributes:type_name -> touchstone.map.v1.Attribute
-	43, // 7: touchstone.map.v1.Map.service_levels:type_name -> touchstone.map.v1.ServiceLevel
-	21, // 8: touchstone.map.v1.Map.roles:type_name -> touchstone.map.v1.Role
-	22, // 9: touchstone.map.v1.Map.journeys:type_name -> touchstone.map.v1.Journey
-	23, // 10: touchstone.map.v1.Map.stages:type_name -> touchstone.map.v1.Stage
-	25, // 11: touchstone.map.v1.Map.pairings:type_name -> touchstone.map.v1.Pairing
-	26, // 12: touchstone.map.v1.Map.segments:type_name -> touchstone.map.v1.Segment
-	27, // 13: touchstone.map.v1.Map.targets:type_name -> touchstone.map.v1.Target
-	28, // 14: touchstone.map.v1.Map.cx_scores:type_name -> touchstone.map.v1.CxScore
-	30, // 15: touchstone.map.v1.Map.calendars:type_name -> touchstone.map.v1.Calendar
-	32, // 16: touchstone.map.v1.Map.party:type_name -> touchstone.map.v1.Party
-	33, // 17: touchstone.map.v1.Map.action_rules:type_name -> touchstone.map.v1.ActionRule
-	18, // 18: touchstone.map.v1.Map.feeds:type_name -> touchstone.map.v1.Feed
-	16, // 19: touchstone.map.v1.Map.linked_metrics:type_name -> touchstone.map.v1.LinkedMetric
-	17, // 20: touchstone.map.v1.Map.minimums:type_name -> touchstone.map.v1.Minimums
-	14, // 21: touchstone.map.v1.Map.ratios:type_name -> touchstone.map.v1.Ratio
-	15, // 22: touchstone.map.v1.Map.seams:type_name -> touchstone.map.v1.Seam
-	0,  // 23: touchstone.map.v1.Map.agent_scores:type_name -> touchstone.map.v1.AgentScores
-	6,  // 24: touchstone.map.v1.Ratio.better:type_name -> touchstone.map.v1.Better
-	1,  // 25: touchstone.map.v1.LinkedMetric.kind:type_name -> touchstone.map.v1.LinkedKind
-	19, // 26: touchstone.map.v1.Feed.rules:type_name -> touchstone.map.v1.FeedRule
-	20, // 27: touchstone.map.v1.Feed.outcomes:type_name -> touchstone.map.v1.Renamed
-	20, // 28: touchstone.map.v1.Feed.metrics:type_name -> touchstone.map.v1.Renamed
-	20, // 29: touchstone.map.v1.Feed.teams:type_name -> touchstone.map.v1.Renamed
-	20, // 30: touchstone.map.v1.Feed.questions:type_name -> touchstone.map.v1.Renamed
-	20, // 31: touchstone.map.v1.Feed.attributes:type_name -> touchstone.map.v1.Renamed
-	5,  // 32: touchstone.map.v1.FeedRule.direction:type_name -> touchstone.map.v1.Direction
-	2,  // 33: touchstone.map.v1.ProcessStep.place:type_name -> touchstone.map.v1.Place
-	3,  // 34: touchstone.map.v1.Pairing.sign:type_name -> touchstone.map.v1.Sign
-	4,  // 35: touchstone.map.v1.Pairing.life:type_name -> touchstone.map.v1.Life
-	29, // 36: touchstone.map.v1.CxScore.parts:type_name -> touchstone.map.v1.CxPart
-	31, // 37: touchstone.map.v1.Calendar.hours:type_name -> touchstone.map.v1.OpenHours
-	5,  // 38: touchstone.map.v1.Touchpoint.direction:type_name -> touchstone.map.v1.Direction
-	24, // 39: touchstone.map.v1.Touchpoint.steps:type_name -> touchstone.map.v1.ProcessStep
-	36, // 40: touchstone.map.v1.Team.placements:type_name -> touchstone.map.v1.Placement
-	6,  // 41: touchstone.map.v1.Metric.better:type_name -> touchstone.map.v1.Better
-	10, // 42: touchstone.map.v1.Choice.feeling:type_name -> touchstone.map.v1.Feeling
-	7,  // 43: touchstone.map.v1.Question.kind:type_name -> touchstone.map.v1.QuestionKind
-	40, // 44: touchstone.map.v1.Question.choices:type_name -> touchstone.map.v1.Choice
-	9,  // 45: touchstone.map.v1.Question.facet:type_name -> touchstone.map.v1.Facet
-	8,  // 46: touchstone.map.v1.Question.baselines:type_name -> touchstone.map.v1.Baseline
-	11, // 47: touchstone.map.v1.ServiceLevel.boundary:type_name -> touchstone.map.v1.Boundary
-	12, // 48: touchstone.map.v1.ServiceLevel.abandons:type_name -> touchstone.map.v1.Abandons
-	46, // 49: touchstone.map.v1.GetMapResponse.version:type_name -> touchstone.map.v1.MapVersion
-	55, // 50: touchstone.map.v1.MapVersion.applied_at:type_name -> google.protobuf.Timestamp
-	13, // 51: touchstone.map.v1.MapVersion.map:type_name -> touchstone.map.v1.Map
-	49, // 52: touchstone.map.v1.ListMapsResponse.maps:type_name -> touchstone.map.v1.MapHead
-	13, // 53: touchstone.map.v1.CheckMapRequest.map:type_name -> touchstone.map.v1.Map
-	52, // 54: touchstone.map.v1.CheckMapResponse.problems:type_name -> touchstone.map.v1.Problem
-	13, // 55: touchstone.map.v1.ApplyMapRequest.map:type_name -> touchstone.map.v1.Map
-	44, // 56: touchstone.map.v1.MapService.GetMap:input_type -> touchstone.map.v1.GetMapRequest
-	47, // 57: touchstone.map.v1.MapService.ListMaps:input_type -> touchstone.map.v1.ListMapsRequest
-	50, // 58: touchstone.map.v1.MapService.CheckMap:input_type -> touchstone.map.v1.CheckMapRequest
-	53, // 59: touchstone.map.v1.MapService.ApplyMap:input_type -> touchstone.map.v1.ApplyMapRequest
-	45, // 60: touchstone.map.v1.MapService.GetMap:output_type -> touchstone.map.v1.GetMapResponse
-	48, // 61: touchstone.map.v1.MapService.ListMaps:output_type -> touchstone.map.v1.ListMapsResponse
-	51, // 62: touchstone.map.v1.MapService.CheckMap:output_type -> touchstone.map.v1.CheckMapResponse
-	54, // 63: touchstone.map.v1.MapService.ApplyMap:output_type -> touchstone.map.v1.ApplyMapResponse
-	60, // [60:64] is the sub-list for method output_type
-	56, // [56:60] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	51, // 0: touchstone.map.v1.Map.touchpoints:type_name -> touchstone.map.v1.Touchpoint
+	52, // 1: touchstone.map.v1.Map.channels:type_name -> touchstone.map.v1.Channel
+	54, // 2: touchstone.map.v1.Map.teams:type_name -> touchstone.map.v1.Team
+	55, // 3: touchstone.map.v1.Map.metrics:type_name -> touchstone.map.v1.Metric
+	56, // 4: touchstone.map.v1.Map.outcomes:type_name -> touchstone.map.v1.Outcome
+	58, // 5: touchstone.map.v1.Map.questions:type_name -> touchstone.map.v1.Question
+	60, // 6: touchstone.map.v1.Map.attributes:type_name -> touchstone.map.v1.Attribute
+	61, // 7: touchstone.map.v1.Map.service_levels:type_name -> touchstone.map.v1.ServiceLevel
+	38, // 8: touchstone.map.v1.Map.roles:type_name -> touchstone.map.v1.Role
+	39, // 9: touchstone.map.v1.Map.journeys:type_name -> touchstone.map.v1.Journey
+	40, // 10: touchstone.map.v1.Map.stages:type_name -> touchstone.map.v1.Stage
+	42, // 11: touchstone.map.v1.Map.pairings:type_name -> touchstone.map.v1.Pairing
+	43, // 12: touchstone.map.v1.Map.segments:type_name -> touchstone.map.v1.Segment
+	44, // 13: touchstone.map.v1.Map.targets:type_name -> touchstone.map.v1.Target
+	45, // 14: touchstone.map.v1.Map.cx_scores:type_name -> touchstone.map.v1.CxScore
+	47, // 15: touchstone.map.v1.Map.calendars:type_name -> touchstone.map.v1.Calendar
+	49, // 16: touchstone.map.v1.Map.party:type_name -> touchstone.map.v1.Party
+	50, // 17: touchstone.map.v1.Map.action_rules:type_name -> touchstone.map.v1.ActionRule
+	35, // 18: touchstone.map.v1.Map.feeds:type_name -> touchstone.map.v1.Feed
+	33, // 19: touchstone.map.v1.Map.linked_metrics:type_name -> touchstone.map.v1.LinkedMetric
+	34, // 20: touchstone.map.v1.Map.minimums:type_name -> touchstone.map.v1.Minimums
+	31, // 21: touchstone.map.v1.Map.ratios:type_name -> touchstone.map.v1.Ratio
+	32, // 22: touchstone.map.v1.Map.seams:type_name -> touchstone.map.v1.Seam
+	5,  // 23: touchstone.map.v1.Map.agent_scores:type_name -> touchstone.map.v1.AgentScores
+	19, // 24: touchstone.map.v1.Map.surveys:type_name -> touchstone.map.v1.Survey
+	26, // 25: touchstone.map.v1.Map.contact_rules:type_name -> touchstone.map.v1.ContactRules
+	27, // 26: touchstone.map.v1.Map.themes:type_name -> touchstone.map.v1.Theme
+	29, // 27: touchstone.map.v1.Map.messages:type_name -> touchstone.map.v1.MessageTemplate
+	0,  // 28: touchstone.map.v1.Survey.state:type_name -> touchstone.map.v1.SurveyState
+	20, // 29: touchstone.map.v1.Survey.items:type_name -> touchstone.map.v1.SurveyItem
+	21, // 30: touchstone.map.v1.Survey.trigger:type_name -> touchstone.map.v1.SurveyTrigger
+	22, // 31: touchstone.map.v1.Survey.wave:type_name -> touchstone.map.v1.SurveyWave
+	2,  // 32: touchstone.map.v1.Survey.channels:type_name -> touchstone.map.v1.SurveyChannel
+	3,  // 33: touchstone.map.v1.Survey.basis:type_name -> touchstone.map.v1.ClockBasis
+	4,  // 34: touchstone.map.v1.Survey.effect:type_name -> touchstone.map.v1.QuarantineEffect
+	23, // 35: touchstone.map.v1.Survey.sample:type_name -> touchstone.map.v1.Sample
+	24, // 36: touchstone.map.v1.Survey.quotas:type_name -> touchstone.map.v1.Quota
+	25, // 37: touchstone.map.v1.Survey.published:type_name -> touchstone.map.v1.Published
+	1,  // 38: touchstone.map.v1.SurveyWave.audience:type_name -> touchstone.map.v1.Audience
+	73, // 39: touchstone.map.v1.Sample.shares:type_name -> touchstone.map.v1.Sample.SharesEntry
+	3,  // 40: touchstone.map.v1.ContactRules.basis:type_name -> touchstone.map.v1.ClockBasis
+	28, // 41: touchstone.map.v1.Theme.words:type_name -> touchstone.map.v1.ThemeWords
+	30, // 42: touchstone.map.v1.MessageTemplate.texts:type_name -> touchstone.map.v1.MessageText
+	11, // 43: touchstone.map.v1.Ratio.better:type_name -> touchstone.map.v1.Better
+	6,  // 44: touchstone.map.v1.LinkedMetric.kind:type_name -> touchstone.map.v1.LinkedKind
+	36, // 45: touchstone.map.v1.Feed.rules:type_name -> touchstone.map.v1.FeedRule
+	37, // 46: touchstone.map.v1.Feed.outcomes:type_name -> touchstone.map.v1.Renamed
+	37, // 47: touchstone.map.v1.Feed.metrics:type_name -> touchstone.map.v1.Renamed
+	37, // 48: touchstone.map.v1.Feed.teams:type_name -> touchstone.map.v1.Renamed
+	37, // 49: touchstone.map.v1.Feed.questions:type_name -> touchstone.map.v1.Renamed
+	37, // 50: touchstone.map.v1.Feed.attributes:type_name -> touchstone.map.v1.Renamed
+	10, // 51: touchstone.map.v1.FeedRule.direction:type_name -> touchstone.map.v1.Direction
+	7,  // 52: touchstone.map.v1.ProcessStep.place:type_name -> touchstone.map.v1.Place
+	8,  // 53: touchstone.map.v1.Pairing.sign:type_name -> touchstone.map.v1.Sign
+	9,  // 54: touchstone.map.v1.Pairing.life:type_name -> touchstone.map.v1.Life
+	46, // 55: touchstone.map.v1.CxScore.parts:type_name -> touchstone.map.v1.CxPart
+	48, // 56: touchstone.map.v1.Calendar.hours:type_name -> touchstone.map.v1.OpenHours
+	10, // 57: touchstone.map.v1.Touchpoint.direction:type_name -> touchstone.map.v1.Direction
+	41, // 58: touchstone.map.v1.Touchpoint.steps:type_name -> touchstone.map.v1.ProcessStep
+	53, // 59: touchstone.map.v1.Team.placements:type_name -> touchstone.map.v1.Placement
+	11, // 60: touchstone.map.v1.Metric.better:type_name -> touchstone.map.v1.Better
+	15, // 61: touchstone.map.v1.Choice.feeling:type_name -> touchstone.map.v1.Feeling
+	12, // 62: touchstone.map.v1.Question.kind:type_name -> touchstone.map.v1.QuestionKind
+	57, // 63: touchstone.map.v1.Question.choices:type_name -> touchstone.map.v1.Choice
+	14, // 64: touchstone.map.v1.Question.facet:type_name -> touchstone.map.v1.Facet
+	13, // 65: touchstone.map.v1.Question.baselines:type_name -> touchstone.map.v1.Baseline
+	59, // 66: touchstone.map.v1.Question.wordings:type_name -> touchstone.map.v1.Wording
+	16, // 67: touchstone.map.v1.ServiceLevel.boundary:type_name -> touchstone.map.v1.Boundary
+	17, // 68: touchstone.map.v1.ServiceLevel.abandons:type_name -> touchstone.map.v1.Abandons
+	64, // 69: touchstone.map.v1.GetMapResponse.version:type_name -> touchstone.map.v1.MapVersion
+	74, // 70: touchstone.map.v1.MapVersion.applied_at:type_name -> google.protobuf.Timestamp
+	18, // 71: touchstone.map.v1.MapVersion.map:type_name -> touchstone.map.v1.Map
+	67, // 72: touchstone.map.v1.ListMapsResponse.maps:type_name -> touchstone.map.v1.MapHead
+	18, // 73: touchstone.map.v1.CheckMapRequest.map:type_name -> touchstone.map.v1.Map
+	70, // 74: touchstone.map.v1.CheckMapResponse.problems:type_name -> touchstone.map.v1.Problem
+	18, // 75: touchstone.map.v1.ApplyMapRequest.map:type_name -> touchstone.map.v1.Map
+	62, // 76: touchstone.map.v1.MapService.GetMap:input_type -> touchstone.map.v1.GetMapRequest
+	65, // 77: touchstone.map.v1.MapService.ListMaps:input_type -> touchstone.map.v1.ListMapsRequest
+	68, // 78: touchstone.map.v1.MapService.CheckMap:input_type -> touchstone.map.v1.CheckMapRequest
+	71, // 79: touchstone.map.v1.MapService.ApplyMap:input_type -> touchstone.map.v1.ApplyMapRequest
+	63, // 80: touchstone.map.v1.MapService.GetMap:output_type -> touchstone.map.v1.GetMapResponse
+	66, // 81: touchstone.map.v1.MapService.ListMaps:output_type -> touchstone.map.v1.ListMapsResponse
+	69, // 82: touchstone.map.v1.MapService.CheckMap:output_type -> touchstone.map.v1.CheckMapResponse
+	72, // 83: touchstone.map.v1.MapService.ApplyMap:output_type -> touchstone.map.v1.ApplyMapResponse
+	80, // [80:84] is the sub-list for method output_type
+	76, // [76:80] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_touchstone_map_v1_map_proto_init() }
@@ -4837,17 +6474,17 @@ func file_touchstone_map_v1_map_proto_init() {
 	if File_touchstone_map_v1_map_proto != nil {
 		return
 	}
-	file_touchstone_map_v1_map_proto_msgTypes[3].OneofWrappers = []any{}
-	file_touchstone_map_v1_map_proto_msgTypes[25].OneofWrappers = []any{}
-	file_touchstone_map_v1_map_proto_msgTypes[28].OneofWrappers = []any{}
+	file_touchstone_map_v1_map_proto_msgTypes[15].OneofWrappers = []any{}
+	file_touchstone_map_v1_map_proto_msgTypes[37].OneofWrappers = []any{}
 	file_touchstone_map_v1_map_proto_msgTypes[40].OneofWrappers = []any{}
+	file_touchstone_map_v1_map_proto_msgTypes[53].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_touchstone_map_v1_map_proto_rawDesc), len(file_touchstone_map_v1_map_proto_rawDesc)),
-			NumEnums:      13,
-			NumMessages:   42,
+			NumEnums:      18,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,4 +1,4 @@
-package twilio
+package twilio_test
 
 import (
 	"encoding/json"
@@ -7,21 +7,20 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/touchstone-cx/touchstone/services/internal/sharedtest"
-	"github.com/touchstone-cx/touchstone/services/touchpoint-ingest/format"
+	"github.com/touchstone-cx/touchstone/services/internal/twilio"
 )
 
 const form = "application/x-www-form-urlencoded; charset=UTF-8"
 
-func delivery(t *testing.T, at, kind, body, signature string) format.Delivery {
+func request(t *testing.T, at, kind, body, signature string) twilio.Request {
 	t.Helper()
 	u, err := url.Parse(at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return format.Delivery{Body: []byte(body), URL: u, Header: http.Header{"Content-Type": {kind}, "X-Twilio-Signature": {signature}}}
+	return twilio.Request{Body: []byte(body), URL: u, Header: http.Header{"Content-Type": {kind}, "X-Twilio-Signature": {signature}}}
 }
 
 func TestVectors(t *testing.T) {
@@ -51,15 +50,15 @@ func TestVectors(t *testing.T) {
 		if v.Body != "" {
 			kind, body = "application/json", v.Body
 		}
-		d := delivery(t, v.URL, kind, body, v.Signature)
-		if err := Verify(d, file.Token, time.Time{}); err != nil {
+		d := request(t, v.URL, kind, body, v.Signature)
+		if err := twilio.Verify(d, file.Token); err != nil {
 			t.Errorf("vector %d: %v", i, err)
 		}
-		if err := Verify(d, file.Token+"6", time.Time{}); err == nil {
+		if err := twilio.Verify(d, file.Token+"6"); err == nil {
 			t.Errorf("vector %d holds with another token", i)
 		}
 		d.Body = append(d.Body, " "...)
-		if err := Verify(d, file.Token, time.Time{}); err == nil {
+		if err := twilio.Verify(d, file.Token); err == nil {
 			t.Errorf("vector %d holds with another body", i)
 		}
 	}
@@ -67,18 +66,18 @@ func TestVectors(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	const at, sent = "https://cx.example/v1/native/default/twilio", "CallSid=CA1&CallStatus=completed"
-	d := delivery(t, at, form, sent, "")
+	d := request(t, at, form, sent, "")
 	for name, c := range map[string]struct {
-		d    format.Delivery
+		d    twilio.Request
 		want string
 	}{
 		"no signature":      {d, "missing"},
-		"no URL":            {format.Delivery{Header: http.Header{"X-Twilio-Signature": {"x"}}}, "URL"},
-		"JSON without hash": {delivery(t, at, "application/json", "{}", "x"), "bodySHA256"},
-		"no form":           {delivery(t, at, form, "a=%zz", "x"), "no form"},
-		"wrong":             {delivery(t, at, form, sent, "AAAA"), "auth token"},
+		"no URL":            {twilio.Request{Header: http.Header{"X-Twilio-Signature": {"x"}}}, "URL"},
+		"JSON without hash": {request(t, at, "application/json", "{}", "x"), "bodySHA256"},
+		"no form":           {request(t, at, form, "a=%zz", "x"), "no form"},
+		"wrong":             {request(t, at, form, sent, "AAAA"), "auth token"},
 	} {
-		if err := Verify(c.d, "token", time.Time{}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := twilio.Verify(c.d, "token"); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -86,13 +85,13 @@ func TestRefused(t *testing.T) {
 
 // A key in the URL, as https://source:key@host/…, reaches us as a header, and is signed with the URL.
 func TestPasswordInURL(t *testing.T) {
-	d := delivery(t, "https://mycompany.com/myapp.php?foo=1&bar=2", form, "CallSid=CA1234567890ABCDE&Digits=1234&From=%2B14158675309&To=%2B18005551212&Caller=%2B14158675309", "CukzLTc1tT5dXEDIHm/tKBanW10=")
+	d := request(t, "https://mycompany.com/myapp.php?foo=1&bar=2", form, "CallSid=CA1234567890ABCDE&Digits=1234&From=%2B14158675309&To=%2B18005551212&Caller=%2B14158675309", "CukzLTc1tT5dXEDIHm/tKBanW10=")
 	r := http.Request{Header: d.Header}
-	if err := Verify(d, "12345", time.Time{}); err == nil {
+	if err := twilio.Verify(d, "12345"); err == nil {
 		t.Error("it holds without the password")
 	}
 	r.SetBasicAuth("user", "pass")
-	if err := Verify(d, "12345", time.Time{}); err != nil {
+	if err := twilio.Verify(d, "12345"); err != nil {
 		t.Error(err)
 	}
 }
