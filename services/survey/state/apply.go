@@ -155,7 +155,7 @@ func (s *State) sent(id ID, i *Invitation, at int64, e *surveyv1.Sent) error {
 		if err := s.count(i, "sent"); err != nil {
 			return err
 		}
-		if i.RemindDays > 0 && i.Started == 0 && i.Completed == 0 {
+		if i.RemindDays > 0 && i.Started == 0 && i.Completed == 0 && i.Bounced == 0 {
 			if due := at + int64(i.RemindDays)*dayMs; due < i.OpenUntil {
 				later(due)
 			}
