@@ -20,6 +20,7 @@ const hooksSMS = "/hooks/sms"
 // heard writes down what providers tell of messages.
 type heard struct {
 	state *state.State
+	keys  keys
 	log   *journal
 	clock func() time.Time
 }
@@ -58,6 +59,36 @@ func (h *heard) report(ctx context.Context, r channel.Report) error {
 	})
 }
 
+// reply takes a message that a person sent: where it is a STOP, every organisation that wrote to the number asks them no more.
+func (h *heard) reply(ctx context.Context, r channel.Reply) error {
+	if !r.Stop {
+		return nil
+	}
+	known, err := h.state.Phone(h.keys.phone(r.From))
+	if err != nil {
+		return err
+	}
+	for _, p := range known {
+		if err := h.log.write(ctx, p.Organisation, func() (*surveyv1.SurveyBatch, error) {
+			person, err := h.state.Person(p.Customer)
+			if err != nil || person.OptedOut {
+				return nil, err
+			}
+			return &surveyv1.SurveyBatch{Events: []*surveyv1.SurveyEvent{wish(h.clock().UnixMilli(), p.Customer)}}, nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wish is the event of a person who wants no more messages.
+func wish(now int64, customer state.ID) *surveyv1.SurveyEvent {
+	return &surveyv1.SurveyEvent{AtMs: now, What: &surveyv1.SurveyEvent_Wish{
+		Wish: &surveyv1.Wish{Customer: customer[:], Preference: surveyv1.Preference_PREFERENCE_OPTED_OUT, By: "stop"},
+	}}
+}
+
 // delivered is the event of what became of a message.
 func delivered(now int64, id state.ID, s channel.State, reason string) *surveyv1.SurveyEvent {
 	d := &surveyv1.Delivery{State: surveyv1.InvitationState_INVITATION_STATE_DELIVERED, Reason: words.Redact(reason)}
@@ -75,9 +106,9 @@ func stopped(now int64, id state.ID, i *state.Invitation) []*surveyv1.SurveyEven
 	if i.Customer == (state.ID{}) {
 		return nil
 	}
-	return []*surveyv1.SurveyEvent{{AtMs: now, Invitation: id[:], What: &surveyv1.SurveyEvent_Wish{
-		Wish: &surveyv1.Wish{Customer: i.Customer[:], Preference: surveyv1.Preference_PREFERENCE_OPTED_OUT, By: "stop"},
-	}}}
+	e := wish(now, i.Customer)
+	e.Invitation = id[:]
+	return []*surveyv1.SurveyEvent{e}
 }
 
 // invitationOfMessage reads what channel.ID wrote.
@@ -90,13 +121,9 @@ func invitationOfMessage(message string) (id state.ID, ok bool) {
 	return id, err == nil
 }
 
-// withHooks serves the calls of the provider of text messages beside the pages. Replies are answered and no more: the provider itself
-// keeps a STOP, and refuses the next message, which is when it is heard of here.
+// withHooks serves the calls of the provider of text messages beside the pages.
 func (h *heard) withHooks(c *sms.Channel, pages http.Handler) http.Handler {
-	hooks := http.StripPrefix(hooksSMS, c.Handler(sms.Heard{
-		Report: h.report,
-		Reply:  func(context.Context, channel.Reply) error { return nil },
-	}))
+	hooks := http.StripPrefix(hooksSMS, c.Handler(sms.Heard{Report: h.report, Reply: h.reply}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, hooksSMS+"/") {
 			hooks.ServeHTTP(w, r)

@@ -150,6 +150,20 @@ func TestTextMessages(t *testing.T) {
 	is("bob", "BOUNCED", false)
 	is("cid", "BOUNCED", true)
 
+	// A STOP is the wish of whoever was written to by that number, and of nobody else.
+	for range 2 {
+		for from, body := range map[string]string{"+4915100000001": "Stop!", "+4915100000000": "It will not stop raining", "+4915199999999": "STOP"} {
+			if got := k.tell("https://survey.example.com/hooks/sms/reply", url.Values{"MessageSid": {"SM8"}, "From": {from}, "Body": {body}}, "secret"); got != http.StatusOK {
+				t.Errorf("a reply from %s: %d", from, got)
+			}
+		}
+	}
+	is("bob", "BOUNCED", true)
+	is("ann", "DELIVERED", false)
+	if got := k.tell("https://survey.example.com/hooks/sms/reply", url.Values{"MessageSid": {"SM7"}, "From": {"+4915100000000"}, "Body": {"STOP"}}, "another"); got != http.StatusForbidden {
+		t.Errorf("a STOP that the provider did not sign: %d", got)
+	}
+
 	// Who told the provider before is known once it refuses, and not asked again.
 	k.record(k.call("c-dan", "dan", k.reached(&factv1.Contact{Name: "Dan", Phone: "+4915100000009"})))
 	is("dan", "FAILED", true)
@@ -162,8 +176,8 @@ func TestTextMessages(t *testing.T) {
 			wishes++
 		}
 	}
-	if deliveries != 3 || wishes != 2 {
-		t.Errorf("%d deliveries and %d wishes in the log, want 3 and 2", deliveries, wishes)
+	if deliveries != 3 || wishes != 3 {
+		t.Errorf("%d deliveries and %d wishes in the log, want 3 and 3", deliveries, wishes)
 	}
 	// Nobody is reminded where nothing arrived or who wants nothing.
 	k.later(4 * 24 * time.Hour)

@@ -20,19 +20,24 @@ const mostBase = 120
 
 func (s *scheduler) link(id state.ID) string { return s.base + "/s/" + s.keys.token(id) }
 
-// send composes a message in the invitation's language and hands it to its channel.
-func (s *scheduler) send(ctx context.Context, id state.ID, i *state.Invitation, number uint32) (channel.Receipt, error) {
+// send composes a message in the invitation's language and hands it to its channel. phone is the keyed hash of the number of a text message.
+func (s *scheduler) send(ctx context.Context, id state.ID, i *state.Invitation, number uint32) (r channel.Receipt, phone []byte, err error) {
 	m, err := s.compose(ctx, id, i, number)
 	if err != nil {
-		return channel.Receipt{}, err
+		return r, nil, err
 	}
 	via, err := s.via(m.Medium)
 	if err != nil {
-		return channel.Receipt{}, err
+		return r, nil, err
 	}
 	once, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return via.Send(once, m)
+	r, err = via.Send(once, m)
+	if err == nil && m.Medium == gate.SMS {
+		hash := s.keys.phone(m.Contact.Phone)
+		phone = hash[:]
+	}
+	return r, phone, err
 }
 
 // compose makes a message by the version of the map by which it was decided.

@@ -198,10 +198,10 @@ func (s *scheduler) deal(ctx context.Context, id state.ID, i *state.Invitation, 
 	if used >= s.dailyCap(by) {
 		return nil, nil
 	}
-	r, err := s.send(ctx, id, i, message)
+	r, phone, err := s.send(ctx, id, i, message)
 	if err == nil {
 		today[i.Organisation]++
-		e.ProviderId = r.ProviderID
+		e.ProviderId, e.Phone = r.ProviderID, phone
 		return &dealt{sent: e, arrived: r.Delivered}, nil
 	}
 	if ctx.Err() != nil {

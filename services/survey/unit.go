@@ -200,7 +200,7 @@ func start(_ context.Context, env *host.Env) error {
 	env.Go("answers", pump.run)
 	var shown http.Handler = pages
 	if channels.SMS != nil {
-		shown = (&heard{state: st, log: log, clock: env.Clock}).withHooks(channels.SMS, pages)
+		shown = (&heard{state: st, keys: ks, log: log, clock: env.Clock}).withHooks(channels.SMS, pages)
 	}
 	env.Go("pages", func(ctx context.Context) error { return serve(ctx, lis, shown) })
 	served = true

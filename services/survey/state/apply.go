@@ -152,6 +152,9 @@ func (s *State) sent(id ID, i *Invitation, at int64, e *surveyv1.Sent) error {
 		i.Reminded, i.Why = at, ""
 	case i.Sent == 0:
 		i.Sent, i.Why = at, ""
+		if phone, ok := idOf(e.GetPhone()); ok && i.Customer != (ID{}) {
+			s.set(key(keyPhone, phone, i.Customer), []byte(i.Organisation))
+		}
 		if err := s.count(i, "sent"); err != nil {
 			return err
 		}
