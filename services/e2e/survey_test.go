@@ -26,20 +26,18 @@ import (
 func outbox(t *testing.T, i *instance.Instance, n int) (links []string) {
 	t.Helper()
 	for until := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		files, err := filepath.Glob(filepath.Join(i.Dir(), "survey", "outbox", "*.json"))
+		files, err := filepath.Glob(filepath.Join(i.Dir(), "survey", "outbox", "*.txt"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(files) >= n {
 			for _, file := range files {
 				b, err := os.ReadFile(file)
-				var m struct {
-					Link string `json:"link"`
+				link := regexp.MustCompile(`(?m)^link: (\S+)$`).FindSubmatch(b)
+				if err != nil || link == nil {
+					t.Fatalf("%s: %v\n%s", file, err, b)
 				}
-				if err = errors.Join(err, json.Unmarshal(b, &m)); err != nil {
-					t.Fatal(err)
-				}
-				links = append(links, m.Link)
+				links = append(links, string(link[1]))
 			}
 			return links
 		}

@@ -28,6 +28,7 @@ type compiled struct {
 	triggers  map[string][]*asked // active surveys by the touchpoints on which they trigger
 	scale     map[string]float64  // values of each metric in one unit
 	owners    map[string]string   // operational owner by touchpoint
+	names     map[string]string   // of touchpoints, as customers read them
 }
 
 // asked is one survey.
@@ -48,7 +49,7 @@ func compile(p *mapv1.Map, version uint64) (*compiled, error) {
 	}
 	c := &compiled{
 		version: version, proto: p, zone: zone, rules: rulesOf(p.GetContactRules(), zone), byID: map[string]*asked{}, questions: map[string]*mapv1.Question{},
-		triggers: map[string][]*asked{}, scale: map[string]float64{}, owners: map[string]string{},
+		triggers: map[string][]*asked{}, scale: map[string]float64{}, owners: map[string]string{}, names: map[string]string{},
 	}
 	for _, q := range p.GetQuestions() {
 		c.questions[q.GetId()] = q
@@ -57,7 +58,7 @@ func compile(p *mapv1.Map, version uint64) (*compiled, error) {
 		c.scale[m.GetId()] = max(float64(m.GetResolution()), 1)
 	}
 	for _, t := range p.GetTouchpoints() {
-		c.owners[t.GetId()] = t.GetOperationalOwner()
+		c.owners[t.GetId()], c.names[t.GetId()] = t.GetOperationalOwner(), t.GetName()
 	}
 	var themes []words.Theme
 	for _, t := range p.GetThemes() {

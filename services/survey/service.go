@@ -36,6 +36,7 @@ type service struct {
 	sealer    *seal.Sealer
 	held      *followUp
 	clock     func() time.Time
+	on        bool // messages leave
 }
 
 const defaultOrganisation = "default"
@@ -330,7 +331,7 @@ func (s *service) sending(org string, by *compiled) (*surveyv1.GetSendingRespons
 	if err != nil {
 		return nil, err
 	}
-	out := &surveyv1.GetSendingResponse{HeldWaves: slices.Sorted(maps.Keys(held)), Queued: queued[""], Today: uint64(today), DailyCap: s.scheduler.dailyCap(by)}
+	out := &surveyv1.GetSendingResponse{On: s.on, HeldWaves: slices.Sorted(maps.Keys(held)), Queued: queued[""], Today: uint64(today), DailyCap: s.scheduler.dailyCap(by)}
 	if key := s.state.Stopped(org); key != "" {
 		out.Stopped = "stopped by key " + key
 	}
