@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
@@ -30,11 +32,15 @@ func TestFactsOfAnswers(t *testing.T) {
 	theme := func(id string) *mapv1.Theme {
 		return &mapv1.Theme{Id: id, Words: []*mapv1.ThemeWords{{Language: "en", Words: []string{id}}}}
 	}
-	by := built(t, aMap(func(_ *mapv1.Survey, m *mapv1.Map) {
+	then := aMap(func(_ *mapv1.Survey, m *mapv1.Map) {
 		m.Themes = []*mapv1.Theme{theme("price"), theme("waiting")}
 		m.Questions = append(m.Questions, question("nps", mapv1.QuestionKind_QUESTION_KIND_NPS), question("why", mapv1.QuestionKind_QUESTION_KIND_TEXT),
 			question("used", mapv1.QuestionKind_QUESTION_KIND_MULTIPLE, 1, 2, 5), question("order", mapv1.QuestionKind_QUESTION_KIND_RANKING, 1, 2, 4))
-	}))
+	})
+	now := proto.CloneOf(then) // what came later was not looked for and not offered
+	now.Themes = append(now.Themes, theme("parking"))
+	now.Questions[4].Choices = append(now.Questions[4].Choices, &mapv1.Choice{Value: 6, Label: "Choice 6"})
+	by, askedBy := built(t, now), built(t, then)
 	for _, c := range []struct {
 		name, language string
 		step           uint32
@@ -48,13 +54,13 @@ func TestFactsOfAnswers(t *testing.T) {
 		{"an order", "en", 1, &surveyv1.SavedAnswer{Question: "order", Values: []int32{2, 4, 1}}, []string{"order_2=1", "order_4=2", "order_1=3"}},
 		{"skipped", "en", 1, &surveyv1.SavedAnswer{Question: "nps"}, nil},
 		{"taken back", "en", 2, &surveyv1.SavedAnswer{Question: "nps"}, []string{"nps retracted"}},
-		{"taken back, of several", "en", 2, &surveyv1.SavedAnswer{Question: "used"}, []string{"used_1 retracted", "used_2 retracted", "used_5 retracted"}},
-		{"taken back, a text", "en", 2, &surveyv1.SavedAnswer{Question: "why"}, []string{"why retracted", "why_price retracted", "why_waiting retracted"}},
+		{"taken back, of several", "en", 2, &surveyv1.SavedAnswer{Question: "used"}, []string{"used_1 retracted", "used_2 retracted", "used_5 retracted", "used_6 retracted"}},
+		{"taken back, a text", "en", 2, &surveyv1.SavedAnswer{Question: "why"}, []string{"why retracted", "why_price retracted", "why_waiting retracted", "why_parking retracted"}},
 		{"no longer asked", "en", 1, &surveyv1.SavedAnswer{Question: "gone", Values: []int32{1}}, nil},
 	} {
 		var got []string
 		i := &state.Invitation{Step: c.step, AskedIn: c.language, Context: &surveyv1.Context{Touchpoint: "call"}, Source: "acd", Interaction: "c1"}
-		for _, f := range factsOf(by, state.ID{1}, i, c.x) {
+		for _, f := range factsOf(by, askedBy, state.ID{1}, i, c.x) {
 			what := "retracted"
 			if a := f.GetAnswer(); a != nil {
 				what = fmt.Sprintf("=%d", a.GetValue())

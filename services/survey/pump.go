@@ -27,6 +27,7 @@ import (
 	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
 	"github.com/touchstone-cx/touchstone/services/internal/expmap"
+	"github.com/touchstone-cx/touchstone/services/internal/fault"
 	"github.com/touchstone-cx/touchstone/services/internal/fold"
 	"github.com/touchstone-cx/touchstone/services/survey/state"
 )
@@ -161,9 +162,16 @@ func (p *pump) tell(ctx context.Context, org string, changed map[state.ID][]stri
 		if i == nil {
 			continue
 		}
+		then, err := p.atlas.at(ctx, org, orNumber(i.AskedBy, i.MapVersion))
+		if fault.KindOf(err) == fault.NotFound { // maps were restored from before it
+			then, err = by, nil
+		}
+		if err != nil {
+			return err
+		}
 		for _, x := range i.Answers {
 			if slices.Contains(questions, x.GetQuestion()) {
-				facts = append(facts, factsOf(by, id, i, x)...)
+				facts = append(facts, factsOf(by, then, id, i, x)...)
 			}
 		}
 	}
@@ -176,16 +184,17 @@ func (p *pump) tell(ctx context.Context, org string, changed map[state.ID][]stri
 }
 
 // factsOf are what an answer says: one fact, or one for each measure of its question that the map counts. A text says its
-// sentiment and its themes; the text itself stays here, sealed by the customer's key, which a fact without customer id has not.
-func factsOf(by *compiled, id state.ID, i *state.Invitation, x *surveyv1.SavedAnswer) (out []*factv1.Fact) {
+// sentiment and its themes; the text itself stays here, sealed by the customer's key, which a fact without customer id has not. What
+// the map by which they were asked has not (a theme, a choice) is not said to be missing.
+func factsOf(by, then *compiled, id state.ID, i *state.Invitation, x *surveyv1.SavedAnswer) (out []*factv1.Fact) {
 	q := by.view.Questions[x.GetQuestion()]
 	if q == nil {
 		return nil
 	}
 	add := func(question string, value int64) {
 		measured := by.view.Questions[question]
-		if measured == nil {
-			return // the map does not count it
+		if measured == nil || then.view.Questions[question] == nil {
+			return // the map does not count it, or nobody looked for it
 		}
 		touchpoint := i.Context.GetTouchpoint()
 		if of := measured.Proto.GetTouchpoints(); i.Interaction == "" && len(of) == 1 {
