@@ -53,10 +53,10 @@ func (s *scheduler) compose(ctx context.Context, id state.ID, i *state.Invitatio
 	p := &compose.Parts{
 		Invitation: id, Number: int(number), Medium: gate.Medium(i.Channel), Language: i.Language, Template: by.template(survey.proto, i.Language),
 		Organisation: survey.page.Organisation, Link: s.link(id) + "?lang=" + i.Language, Stop: s.link(id) + "/stop",
-		First: by.questions[survey.page.Questions[0].ID],
+		First: survey.view.Questions[0].Proto,
 	}
 	if i.Interaction != "" { // else nothing happened that it could speak of
-		p.Touchpoint, p.Day = by.names[i.Context.GetTouchpoint()], time.UnixMilli(i.Context.GetAtMs()).In(by.zone)
+		p.Touchpoint, p.Day = by.name(i.Context.GetTouchpoint()), time.UnixMilli(i.Context.GetAtMs()).In(by.zone)
 	}
 	if p.Medium != gate.Link {
 		c := s.judge.contact(i.Contact)

@@ -215,5 +215,5 @@ func (s *scheduler) deal(ctx context.Context, id state.ID, i *state.Invitation, 
 }
 
 func (s *scheduler) dailyCap(by *compiled) uint64 {
-	return min(s.cap, uint64(number(by.proto.GetContactRules().GetDailyCap(), defaultCap)))
+	return min(s.cap, uint64(by.view.Contact.DailyCap))
 }
