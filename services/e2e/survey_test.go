@@ -19,6 +19,7 @@ import (
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
 	"github.com/touchstone-cx/touchstone/services/e2e/instance"
 )
 
@@ -26,20 +27,18 @@ import (
 func outbox(t *testing.T, i *instance.Instance, n int) (links []string) {
 	t.Helper()
 	for until := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		files, err := filepath.Glob(filepath.Join(i.Dir(), "survey", "outbox", "*.json"))
+		files, err := filepath.Glob(filepath.Join(i.Dir(), "survey", "outbox", "*.txt"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(files) >= n {
 			for _, file := range files {
 				b, err := os.ReadFile(file)
-				var m struct {
-					Link string `json:"link"`
+				link := regexp.MustCompile(`(?m)^link: (\S+)$`).FindSubmatch(b)
+				if err != nil || link == nil {
+					t.Fatalf("%s: %v\n%s", file, err, b)
 				}
-				if err = errors.Join(err, json.Unmarshal(b, &m)); err != nil {
-					t.Fatal(err)
-				}
-				links = append(links, m.Link)
+				links = append(links, string(link[1]))
 			}
 			return links
 		}
@@ -180,5 +179,70 @@ func TestSurvey(t *testing.T) {
 	}
 	if r := command(t, i, "survey", "release", "help/2026-12-01", "-o", org); r.Code == 0 || !strings.Contains(r.Err, "no invitations of the wave") {
 		t.Errorf("release: %d %s%s", r.Code, r.Out, r.Err)
+	}
+}
+
+// Texts, choices of several and rankings become scores of their parts: what was not chosen and what a text is not about count too.
+func TestSurveyParts(t *testing.T) {
+	i := started(t)
+	const org = "parts"
+	to := i.Clients()
+	question := func(id string, kind mapv1.QuestionKind, labels ...string) *mapv1.Question {
+		q := &mapv1.Question{Id: id, Text: id + "?", Kind: kind, Touchpoints: []string{"call"}, UnpairedBecause: "nothing is measured"}
+		for n, label := range labels {
+			q.Choices = append(q.Choices, &mapv1.Choice{Value: int32(n + 1), Label: label})
+		}
+		return q
+	}
+	theme := func(id string, words ...string) *mapv1.Theme {
+		return &mapv1.Theme{Id: id, Words: []*mapv1.ThemeWords{{Language: "en", Words: words}}}
+	}
+	apply(t, to.Maps, &mapv1.Map{
+		Organisation: org, Name: "Parts", Themes: []*mapv1.Theme{theme("waiting", "wait*"), theme("price", "expensive")},
+		Touchpoints: []*mapv1.Touchpoint{{Id: "call", Name: "Call", FunctionalOwner: "head", OperationalOwner: "floor"}},
+		Questions: []*mapv1.Question{
+			question("why", mapv1.QuestionKind_QUESTION_KIND_TEXT), question("used", mapv1.QuestionKind_QUESTION_KIND_MULTIPLE, "App", "Web"),
+			question("order", mapv1.QuestionKind_QUESTION_KIND_RANKING, "Speed", "Price"),
+		},
+		Surveys: []*mapv1.Survey{{
+			Id: "help", Name: "Help", Owner: "head", State: mapv1.SurveyState_SURVEY_STATE_ACTIVE, Trigger: &mapv1.SurveyTrigger{Touchpoints: []string{"call"}},
+			Items: []*mapv1.SurveyItem{{Question: "why"}, {Question: "used"}, {Question: "order"}},
+		}},
+	})
+	r, err := to.Ingest.Publish(t.Context(), &ingestv1.PublishRequest{Organisation: org, Source: "acd", Facts: []*factv1.Fact{{
+		Id: "call-1", Content: &factv1.Fact_Interaction{Interaction: &factv1.Interaction{OccurredAt: timestamppb.Now(), Touchpoint: "call", CustomerId: "ann"}},
+	}}})
+	if err != nil || r.GetResults()[0].GetStatus() != ingestv1.Status_STATUS_RECORDED {
+		t.Fatalf("%v %v", r, err)
+	}
+	link := outbox(t, i, 1)[0]
+	token := link[strings.LastIndex(link, "/")+1:]
+	token, _, _ = strings.Cut(token, "?")
+	if _, err := to.Surveys.RecordResponse(t.Context(), &surveyv1.RecordResponseRequest{Organisation: org, Token: token, Language: "en", Final: true, Given: []*surveyv1.Given{
+		{Question: "why", Text: "I waited an hour, terrible."}, {Question: "used", Values: []int32{2}}, {Question: "order", Values: []int32{2, 1}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	get := func(score string) (*scorev1.Score, error) {
+		r, err := to.Scores.GetScore(t.Context(), &scorev1.GetScoreRequest{Ref: &scorev1.ScoreRef{
+			Organisation: org, Score: score, Scope: &scorev1.Scope{Touchpoint: "call"}, Window: scorev1.Window_WINDOW_ALL,
+		}})
+		return r.GetScore(), err
+	}
+	for score, want := range map[string]float64{
+		"why.negative": 100, "why_waiting.share.1": 100, "why_price.share.1": 0, "used_1.share.1": 0, "used_2.share.1": 100, "order_1.mean": 2, "order_2.mean": 1,
+	} {
+		for until := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+			s, err := get(score)
+			if err == nil && s.GetN() == 1 {
+				if s.GetValue() != want {
+					t.Errorf("%s is %v, want %v", score, s.GetValue(), want)
+				}
+				break
+			}
+			if time.Now().After(until) {
+				t.Fatalf("%s: %v %v", score, s, err)
+			}
+		}
 	}
 }

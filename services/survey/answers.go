@@ -184,7 +184,7 @@ func (a *answers) step(f *found, step page.Step, final bool) (*surveyv1.Saved, e
 
 // bad are the map's rules that an answer breaks.
 func (c *compiled) bad(touchpoint string, x *surveyv1.SavedAnswer, now time.Time) (out []*surveyv1.Bad) {
-	q := c.questions[x.GetQuestion()]
+	q := c.view.Questions[x.GetQuestion()]
 	if q == nil || len(x.GetValues()) != 1 {
 		return nil
 	}
@@ -193,11 +193,11 @@ func (c *compiled) bad(touchpoint string, x *surveyv1.SavedAnswer, now time.Time
 			continue
 		}
 		v := x.GetValues()[0]
-		if lowerIsBetter(q) && v < r.GetAnswer() || !lowerIsBetter(q) && v > r.GetAnswer() {
+		if lowerIsBetter(q.Kind) && v < r.GetAnswer() || !lowerIsBetter(q.Kind) && v > r.GetAnswer() {
 			continue
 		}
 		within := time.Duration(number(r.GetWithinHours(), defaultWithin)) * time.Hour
-		out = append(out, &surveyv1.Bad{Rule: r.GetId(), Question: r.GetQuestion(), Action: r.GetAction(), Owner: orElse(r.GetOwner(), c.owners[touchpoint]), DueMs: now.Add(within).UnixMilli()})
+		out = append(out, &surveyv1.Bad{Rule: r.GetId(), Question: r.GetQuestion(), Action: r.GetAction(), Owner: orElse(r.GetOwner(), c.owner(touchpoint)), DueMs: now.Add(within).UnixMilli()})
 	}
 	return out
 }

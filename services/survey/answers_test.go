@@ -246,14 +246,11 @@ func TestStoreOfPages(t *testing.T) {
 // What is saved names nobody: personal data is taken out of texts, and texts are sealed; sentiment, themes and what is to be done are
 // beside them.
 func TestSavedTexts(t *testing.T) {
-	c, err := compile(aMap(func(s *mapv1.Survey, m *mapv1.Map) {
-		m.Questions = append(m.Questions, &mapv1.Question{Id: "why", Text: "Why?", Kind: mapv1.QuestionKind_QUESTION_KIND_TEXT})
+	c := built(t, aMap(func(s *mapv1.Survey, m *mapv1.Map) {
+		m.Questions = append(m.Questions, &mapv1.Question{Id: "why", Text: "Why?", Kind: mapv1.QuestionKind_QUESTION_KIND_TEXT, Touchpoints: []string{"call"}, UnpairedBecause: "a test"})
 		s.Items = append(s.Items, &mapv1.SurveyItem{Question: "why"})
 		m.Themes = []*mapv1.Theme{{Id: "waiting", Words: []*mapv1.ThemeWords{{Language: "en", Words: []string{"wait"}}}}}
-	}), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))
 	sealer, err := seal.OpenSealer(t.TempDir(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)

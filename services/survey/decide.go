@@ -147,7 +147,7 @@ func (j *judge) judge(q *question, o *overlay) (*surveyv1.SurveyEvent, error) {
 		}
 	}
 	c := gate.Case{
-		Invitation: q.id, Now: now, Delay: max(q.from.Add(q.asked.delay).Sub(now), 0), Seen: q.seen, Outcome: q.context.GetOutcome(),
+		Invitation: q.id, Now: now, Delay: max(q.from.Add(q.asked.delay()).Sub(now), 0), Seen: q.seen, Outcome: q.context.GetOutcome(),
 		Attributes: q.context.GetAttributes(), Reachable: []gate.Medium{gate.Email, gate.SMS, gate.Webhook, gate.Link}, Forced: q.forced,
 	}
 	got := gate.Decide(&asking, &q.by.rules, &c, person, used)
@@ -167,7 +167,7 @@ func (j *judge) judge(q *question, o *overlay) (*surveyv1.SurveyEvent, error) {
 	if got.Gate == gate.None {
 		token := j.keys.hash(j.keys.token(q.id))
 		d.DueMs, d.Channel, d.Language, d.Zone, d.SealedContact = got.Due.UnixMilli(), channelOf(got.Medium), inLanguage(contact.GetLanguage(), q.asked.page.Languages), zone, q.contact
-		d.Token, d.OpenUntilMs, d.RemindDays = token[:], got.Due.Add(asking.Open).UnixMilli(), remindDays(q.asked.proto)
+		d.Token, d.OpenUntilMs, d.RemindDays = token[:], got.Due.Add(asking.Open).UnixMilli(), uint32(q.asked.view.RemindDays)
 		if got.Medium == gate.Link || got.Medium == gate.Webhook {
 			d.RemindDays = 0 // nothing was sent that a reminder could follow
 		}

@@ -93,7 +93,7 @@ func (d *decider) run(ctx context.Context) error {
 func (d *decider) needed() bool {
 	return slices.ContainsFunc(d.maps.Organisations(), func(org string) bool {
 		by := d.atlas.current(org)
-		return by != nil && len(by.triggers) > 0
+		return by != nil && len(by.view.After) > 0
 	})
 }
 
@@ -204,7 +204,7 @@ func (d *decider) take(ctx context.Context, m fold.Message) error {
 		}
 	}
 	by := d.atlas.current(org)
-	if by == nil || len(by.triggers) == 0 {
+	if by == nil || len(by.view.After) == 0 {
 		return nil
 	}
 	recorded := by // by which map its facts were recorded: surveys that were not active then do not ask after them
@@ -235,7 +235,7 @@ func (d *decider) take(ctx context.Context, m fold.Message) error {
 		if !r.Content {
 			return d.retracted(org, by, p, r, now, old)
 		}
-		candidates := by.triggers[string(r.Touchpoint)]
+		candidates := by.view.After[string(r.Touchpoint)]
 		if len(candidates) == 0 {
 			return nil
 		}
@@ -282,24 +282,24 @@ func (d *decider) heard(org string, p *pendingDecisions, r *wire.Recorded, now t
 }
 
 // ask adds the questions that an interaction raises.
-func (d *decider) ask(org string, by, recorded *compiled, candidates []*asked, p *pendingDecisions, r *wire.Recorded) error {
-	attributes := make(map[string]string, len(r.Attributes))
-	for _, a := range r.Attributes {
-		attributes[string(a.Key)] = string(a.Value)
+func (d *decider) ask(org string, by, recorded *compiled, candidates []*expmap.Survey, p *pendingDecisions, r *wire.Recorded) error {
+	i := &expmap.Interaction{
+		Touchpoint: string(r.Touchpoint), Channel: string(r.Channel), Team: string(r.Team), Outcome: string(r.Outcome),
+		Attributes: make(map[string]string, len(r.Attributes)), Metrics: make(map[string]float64, len(r.Metrics)),
 	}
-	metrics := func() map[string]float64 {
-		out := make(map[string]float64, len(r.Metrics))
-		for _, m := range r.Metrics {
-			out[string(m.Metric)] = float64(m.Value) / max(by.scale[string(m.Metric)], 1)
-		}
-		return out
+	for _, a := range r.Attributes {
+		i.Attributes[string(a.Key)] = string(a.Value)
+	}
+	for _, m := range r.Metrics {
+		i.Metrics[string(m.Metric)] = float64(m.Value) / by.scale(string(m.Metric))
 	}
 	var fact *factv1.RecordedFact
-	for _, a := range candidates {
+	for _, s := range candidates {
+		a := by.byID[s.ID]
 		if then := recorded.byID[a.asking.ID]; then == nil || then.proto.GetState() != mapv1.SurveyState_SURVEY_STATE_ACTIVE {
 			continue
 		}
-		if !a.triggered(string(r.Touchpoint), string(r.Channel), string(r.Team), string(r.Outcome), attributes, metrics) {
+		if !a.triggered(i) {
 			continue
 		}
 		if fact == nil {

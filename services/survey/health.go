@@ -10,6 +10,7 @@ import (
 
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
+	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 )
 
 // cohorts are counts of what became of those decided about in a period, by survey and name.
@@ -126,14 +127,16 @@ func rate(cases, of uint64) *surveyv1.Rate {
 	return r
 }
 
-// metricsOf are an interaction's metrics in their units.
-func metricsOf(by *compiled, x *factv1.Interaction) map[string]float64 {
-	out := map[string]float64{}
+// interactionOf is an interaction as triggers go by it.
+func interactionOf(by *compiled, x *factv1.Interaction) *expmap.Interaction {
+	out := &expmap.Interaction{
+		Touchpoint: x.GetTouchpoint(), Channel: x.GetChannel(), Team: x.GetTeam(), Outcome: x.GetOutcome(), Attributes: x.GetAttributes(), Metrics: map[string]float64{},
+	}
 	for _, m := range x.GetMetrics() {
 		if x, err := strconv.ParseFloat(m.GetDecimal(), 64); err == nil {
-			out[m.GetMetric()] = x
+			out.Metrics[m.GetMetric()] = x
 		} else {
-			out[m.GetMetric()] = float64(m.GetValue()) / max(by.scale[m.GetMetric()], 1)
+			out.Metrics[m.GetMetric()] = float64(m.GetValue()) / by.scale(m.GetMetric())
 		}
 	}
 	return out

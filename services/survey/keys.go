@@ -35,6 +35,9 @@ func (k keys) person(org, address string) state.ID {
 	return state.ID(k.mac("person", []byte(org+"\x00"+strings.ToLower(address)))[:16])
 }
 
+// phone is the keyed hash of a telephone number, by which a reply finds whom it is from.
+func (k keys) phone(number string) state.ID { return state.ID(k.mac("phone", []byte(number))[:16]) }
+
 // page is the key of the pages' receipts.
 func (k keys) page() []byte { return k.mac("page", nil) }
 

@@ -2,7 +2,6 @@ package survey
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -49,6 +48,7 @@ type kit struct {
 	maps  *expmap.Registry
 	pages string
 	token string
+	env   []string // settings of the next begin
 
 	conn *grpc.ClientConn
 	api  surveyv1.SurveyServiceClient
@@ -157,7 +157,7 @@ func (k *kit) begin() *kit {
 	}
 	k.pages = l.Addr().String()
 	_ = l.Close()
-	cfg, err := host.ReadConfig("", []string{"TOUCHSTONE_SURVEY_PAGES=" + k.pages})
+	cfg, err := host.ReadConfig("", append([]string{"TOUCHSTONE_SURVEY_PAGES=" + k.pages}, k.env...))
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -297,27 +297,6 @@ func (k *kit) decided() (all []*surveyv1.SurveyEvent) {
 		if e.GetDecided() != nil {
 			all = append(all, e)
 		}
-	}
-	return all
-}
-
-// outbox reads the messages that would have been sent.
-func (k *kit) outbox() (all []message) {
-	k.t.Helper()
-	files, err := filepath.Glob(filepath.Join(k.dir, "survey", "outbox", "*.json"))
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	for _, name := range files {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			k.t.Fatal(err)
-		}
-		var m message
-		if err := json.Unmarshal(b, &m); err != nil {
-			k.t.Fatal(err)
-		}
-		all = append(all, m)
 	}
 	return all
 }

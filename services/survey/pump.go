@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,8 @@ import (
 	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
 	"github.com/touchstone-cx/touchstone/services/internal/access"
 	"github.com/touchstone-cx/touchstone/services/internal/bus"
+	"github.com/touchstone-cx/touchstone/services/internal/expmap"
+	"github.com/touchstone-cx/touchstone/services/internal/fault"
 	"github.com/touchstone-cx/touchstone/services/internal/fold"
 	"github.com/touchstone-cx/touchstone/services/survey/state"
 )
@@ -159,9 +162,16 @@ func (p *pump) tell(ctx context.Context, org string, changed map[state.ID][]stri
 		if i == nil {
 			continue
 		}
+		then, err := p.atlas.at(ctx, org, orNumber(i.AskedBy, i.MapVersion))
+		if fault.KindOf(err) == fault.NotFound { // maps were restored from before it
+			then, err = by, nil
+		}
+		if err != nil {
+			return err
+		}
 		for _, x := range i.Answers {
 			if slices.Contains(questions, x.GetQuestion()) {
-				facts = append(facts, factsOf(by, id, i, x)...)
+				facts = append(facts, factsOf(by, then, id, i, x)...)
 			}
 		}
 	}
@@ -174,18 +184,20 @@ func (p *pump) tell(ctx context.Context, org string, changed map[state.ID][]stri
 }
 
 // factsOf are what an answer says: one fact, or one for each measure of its question that the map counts. A text says its
-// sentiment and its themes; the text itself stays here, sealed by the customer's key, which a fact without customer id has not.
-func factsOf(by *compiled, id state.ID, i *state.Invitation, x *surveyv1.SavedAnswer) (out []*factv1.Fact) {
-	q := by.questions[x.GetQuestion()]
+// sentiment and its themes; the text itself stays here, sealed by the customer's key, which a fact without customer id has not. What
+// the map by which they were asked has not (a theme, a choice) is not said to be missing.
+func factsOf(by, then *compiled, id state.ID, i *state.Invitation, x *surveyv1.SavedAnswer) (out []*factv1.Fact) {
+	q := by.view.Questions[x.GetQuestion()]
 	if q == nil {
 		return nil
 	}
 	add := func(question string, value int64) {
-		if by.questions[question] == nil {
-			return // the map does not count it
+		measured := by.view.Questions[question]
+		if measured == nil || then.view.Questions[question] == nil {
+			return // the map does not count it, or nobody looked for it
 		}
 		touchpoint := i.Context.GetTouchpoint()
-		if of := by.questions[question].GetTouchpoints(); i.Interaction == "" && len(of) == 1 {
+		if of := measured.Proto.GetTouchpoints(); i.Interaction == "" && len(of) == 1 {
 			touchpoint = of[0] // a wave's other questions have touchpoints of their own
 		}
 		a := &factv1.Answer{
@@ -211,51 +223,46 @@ func factsOf(by *compiled, id state.ID, i *state.Invitation, x *surveyv1.SavedAn
 		}
 		return out
 	}
-	switch q.GetKind() {
+	switch q.Kind {
 	case mapv1.QuestionKind_QUESTION_KIND_TEXT:
 		if base, _, _ := strings.Cut(strings.ToLower(i.AskedIn), "-"); base == "en" { // the only language whose sentiment is known
-			add(q.GetId(), int64(x.GetSentiment()))
+			add(q.ID, int64(x.GetSentiment()))
 		}
-		for _, t := range by.proto.GetThemes() {
+		for _, t := range by.view.Themes {
 			about := int64(0)
-			if slices.Contains(x.GetThemes(), t.GetId()) {
+			if slices.Contains(x.GetThemes(), t.ID) {
 				about = 1
 			}
-			add(q.GetId()+"_"+t.GetId(), about)
+			add(expmap.PartID(q.ID, t.ID), about)
 		}
 	case mapv1.QuestionKind_QUESTION_KIND_MULTIPLE:
-		for _, c := range q.GetChoices() {
+		for _, c := range q.Proto.GetChoices() {
 			chosen := int64(0)
 			if slices.Contains(values, c.GetValue()) {
 				chosen = 1
 			}
-			add(fmt.Sprintf("%s_%d", q.GetId(), c.GetValue()), chosen)
+			add(expmap.PartID(q.ID, strconv.Itoa(int(c.GetValue()))), chosen)
 		}
 	case mapv1.QuestionKind_QUESTION_KIND_RANKING:
 		for rank, v := range values {
-			add(fmt.Sprintf("%s_%d", q.GetId(), v), int64(rank+1))
+			add(expmap.PartID(q.ID, strconv.Itoa(int(v))), int64(rank+1))
 		}
 	default:
-		add(q.GetId(), int64(values[0]))
+		add(q.ID, int64(values[0]))
 	}
 	return out
 }
 
-// measures are what answers to a question can say, as far as the map counts it.
-func (c *compiled) measures(q *mapv1.Question) []string {
-	all := []string{q.GetId()}
-	switch q.GetKind() {
-	case mapv1.QuestionKind_QUESTION_KIND_TEXT:
-		for _, t := range c.proto.GetThemes() {
-			all = append(all, q.GetId()+"_"+t.GetId())
-		}
-	case mapv1.QuestionKind_QUESTION_KIND_MULTIPLE, mapv1.QuestionKind_QUESTION_KIND_RANKING:
-		all = all[:0]
-		for _, x := range q.GetChoices() {
-			all = append(all, fmt.Sprintf("%s_%d", q.GetId(), x.GetValue()))
-		}
+// measures are what answers to a question can say: its own value, unless it has none, and its parts.
+func (c *compiled) measures(q *expmap.Question) []string {
+	var all []string
+	if q.Min <= q.Max {
+		all = append(all, q.ID)
 	}
-	return slices.DeleteFunc(all, func(id string) bool { return c.questions[id] == nil })
+	for _, part := range expmap.Parts(c.proto, q.Proto) {
+		all = append(all, part.GetId())
+	}
+	return slices.DeleteFunc(all, func(id string) bool { return c.view.Questions[id] == nil })
 }
 
 func factID(id state.ID, question string) string {

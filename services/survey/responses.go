@@ -57,9 +57,9 @@ func (a *asked) takes(by *compiled, g *surveyv1.Given) error {
 	if n < 0 {
 		return fault.Field("given.question", "the survey does not ask "+g.GetQuestion(), "Give answers to its questions only: see `touchstone survey list`.")
 	}
-	q, declared := &a.page.Questions[n], by.questions[g.GetQuestion()]
-	text := declared.GetKind() == mapv1.QuestionKind_QUESTION_KIND_TEXT
-	several := declared.GetKind() == mapv1.QuestionKind_QUESTION_KIND_MULTIPLE || declared.GetKind() == mapv1.QuestionKind_QUESTION_KIND_RANKING
+	q, declared := &a.page.Questions[n], by.view.Questions[g.GetQuestion()]
+	text := declared.Kind == mapv1.QuestionKind_QUESTION_KIND_TEXT
+	several := declared.Kind == mapv1.QuestionKind_QUESTION_KIND_MULTIPLE || declared.Kind == mapv1.QuestionKind_QUESTION_KIND_RANKING
 	wrong := func(what, remedy string) error { return fault.Field("given."+g.GetQuestion(), what, remedy) }
 	switch {
 	case text && len(g.GetValues()) > 0:
@@ -68,7 +68,7 @@ func (a *asked) takes(by *compiled, g *surveyv1.Given) error {
 		return wrong("it is answered by a value", "Give values and no text.")
 	case !several && len(g.GetValues()) > 1:
 		return wrong("it has one value", "Give one.")
-	case declared.GetKind() == mapv1.QuestionKind_QUESTION_KIND_RANKING && len(g.GetValues()) > 0 && len(g.GetValues()) != len(q.Choices):
+	case declared.Kind == mapv1.QuestionKind_QUESTION_KIND_RANKING && len(g.GetValues()) > 0 && len(g.GetValues()) != len(q.Choices):
 		return wrong("a ranking orders all choices", "Give each once.")
 	}
 	for i, v := range g.GetValues() {

@@ -2,55 +2,39 @@ package survey
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
+	"github.com/touchstone-cx/touchstone/services/internal/expmap"
 	"github.com/touchstone-cx/touchstone/services/survey/gate"
+	"github.com/touchstone-cx/touchstone/services/survey/page"
 )
 
-// What a map leaves out.
 const (
-	defaultDays       = 30
-	defaultAYear      = 4
-	defaultQuarantine = 90
-	defaultGroupDays  = 30
-	defaultRemind     = 3
-	defaultOpen       = 14
-	defaultCap        = 10_000
-	defaultFrom       = 9 * time.Hour
-	defaultTo         = 20 * time.Hour
-	defaultWithin     = 48
-	defaultLanguage   = "en"
+	defaultCap    = 10_000 // messages a day of an installation
+	defaultWithin = 48     // hours in which something is to be done about a bad answer
 )
 
 // rulesOf are the rules over all surveys as the gates need them.
-func rulesOf(r *mapv1.ContactRules, zone *time.Location) gate.Rules {
+func rulesOf(m *expmap.Map) gate.Rules {
+	r := &m.Contact
 	out := gate.Rules{
-		Days: number(r.GetDays(), defaultDays), AYear: number(r.GetAYear(), defaultAYear), Basis: basis(r.GetBasis()), DoNotAsk: map[string]bool{},
-		From: hour(r.GetFrom(), defaultFrom), To: hour(r.GetTo(), defaultTo), ConsentNeeded: r.GetConsentNeeded(), Zone: zone,
+		Days: r.Days, AYear: r.AYear, Basis: basis(r.Answered), DoNotAsk: make(map[string]bool, len(r.DoNotAsk)), From: r.From, To: r.To,
+		ConsentNeeded: r.ConsentNeeded, Zone: m.Zone,
 	}
-	for _, id := range r.GetDoNotAsk() {
+	for id := range r.DoNotAsk {
 		out.DoNotAsk[id] = true
-	}
-	if out.From >= out.To {
-		out.From, out.To = defaultFrom, defaultTo
 	}
 	return out
 }
 
 // askingOf is a survey as the gates need it.
-func askingOf(s *mapv1.Survey) gate.Asking {
+func askingOf(s *expmap.Survey) gate.Asking {
 	a := gate.Asking{
-		ID: s.GetId(), Days: number(s.GetQuarantineDays(), defaultQuarantine), Group: s.GetGroup(), GroupDays: number(s.GetGroupDays(), defaultGroupDays),
-		Basis: basis(s.GetBasis()), Delay: s.GetEffect() == mapv1.QuarantineEffect_QUARANTINE_EFFECT_DELAY,
-		Open:     time.Duration(number(s.GetOpenDays(), defaultOpen)) * 24 * time.Hour,
-		Sampling: gate.Sampling{Share: 1, Stratum: s.GetSample().GetStratum(), Shares: s.GetSample().GetShares(), Budget: int(s.GetSample().GetMonthlyBudget()), Seed: s.GetSample().GetSeed()},
+		ID: s.ID, Days: s.QuarantineDays, Group: s.Group, GroupDays: s.GroupDays, Basis: basis(s.Answered), Delay: s.Delay, Open: s.Open,
+		Sampling: gate.Sampling(s.Sample),
 	}
-	if x := s.GetSample().GetShare(); x > 0 {
-		a.Sampling.Share = x
-	}
-	switch s.GetState() {
+	switch s.State {
 	case mapv1.SurveyState_SURVEY_STATE_ACTIVE:
 	case mapv1.SurveyState_SURVEY_STATE_PAUSED:
 		a.Held = "It is paused."
@@ -59,32 +43,55 @@ func askingOf(s *mapv1.Survey) gate.Asking {
 	default:
 		a.Held = "It is a draft."
 	}
-	for _, c := range s.GetChannels() {
-		if m := mediumOf(c); m != 0 {
-			a.Media = append(a.Media, m)
-		}
+	if len(s.Questions) == 0 {
+		a.Held = "Its map cannot be used: it has no questions"
 	}
-	if len(a.Media) == 0 {
-		a.Media = []gate.Medium{gate.Link}
+	for _, c := range s.Channels {
+		a.Media = append(a.Media, gate.Medium(c)) // both in one order
 	}
-	for _, q := range s.GetQuotas() {
-		a.Quotas = append(a.Quotas, gate.Limit{Attribute: q.GetAttribute(), Value: q.GetValue(), Answers: int(q.GetAnswers())})
+	for _, q := range s.Quotas {
+		a.Quotas = append(a.Quotas, gate.Limit(q))
 	}
 	return a
 }
 
-func remindDays(s *mapv1.Survey) uint32 {
-	if s.GetNoReminder() {
-		return 0
+// pageOf is a survey as pages show it.
+func pageOf(m *expmap.Map, s *expmap.Survey) *page.Survey {
+	out := &page.Survey{
+		Organisation: orElse(m.Proto.GetName(), m.Organisation), Languages: s.Languages, AskConsent: s.AskConsent, Published: map[string]string{},
 	}
-	return uint32(number(s.GetRemindDays(), defaultRemind))
+	for _, l := range s.Languages {
+		if text := s.Published(l); text != "" {
+			out.Published[l] = text
+		}
+	}
+	for _, q := range s.Questions {
+		x := page.Question{ID: q.ID, Kind: page.Kind(q.KindName()), Min: q.Proto.GetScaleMin(), Max: q.Proto.GetScaleMax(), Wordings: map[string]page.Wording{}}
+		for _, c := range q.Proto.GetChoices() {
+			x.Choices = append(x.Choices, c.GetValue())
+		}
+		for _, l := range s.Languages {
+			w := q.Words(l)
+			x.Wordings[l] = page.Wording{Text: w.Text, Low: w.Low, High: w.High, Choices: w.Choices}
+		}
+		if c := q.When; c != nil {
+			x.Needs = c.Reads
+			x.When = func(given page.Answers) bool { return c.Holds(answered(c, given)) }
+		}
+		out.Questions = append(out.Questions, x)
+	}
+	return out
 }
 
-func languagesOf(s *mapv1.Survey) []string {
-	if len(s.GetLanguages()) == 0 {
-		return []string{defaultLanguage}
+// answered are the answers that a condition reads.
+func answered(c *expmap.Condition, given page.Answers) map[string]expmap.Answer {
+	out := make(map[string]expmap.Answer, len(c.Reads))
+	for _, id := range c.Reads {
+		if a, is := given[id]; is {
+			out[id] = expmap.Answer(a)
+		}
 	}
-	return s.GetLanguages()
+	return out
 }
 
 func number(n uint32, otherwise int) int {
@@ -94,34 +101,18 @@ func number(n uint32, otherwise int) int {
 	return int(n)
 }
 
-func basis(b mapv1.ClockBasis) gate.Basis {
-	if b == mapv1.ClockBasis_CLOCK_BASIS_ANSWERED {
+func basis(answered bool) gate.Basis {
+	if answered {
 		return gate.Answered
 	}
 	return gate.Invited
 }
 
-// hour reads a time of day as 09:00.
-func hour(s string, otherwise time.Duration) time.Duration {
-	t, err := time.Parse("15:04", s)
-	if err != nil {
-		return otherwise
-	}
-	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
-}
-
-func mediumOf(c mapv1.SurveyChannel) gate.Medium {
-	if !slices.Contains([]mapv1.SurveyChannel{mapv1.SurveyChannel_SURVEY_CHANNEL_EMAIL, mapv1.SurveyChannel_SURVEY_CHANNEL_SMS, mapv1.SurveyChannel_SURVEY_CHANNEL_WEBHOOK, mapv1.SurveyChannel_SURVEY_CHANNEL_LINK}, c) {
-		return 0
-	}
-	return gate.Medium(c) // both in one order
-}
-
 func channelOf(m gate.Medium) mapv1.SurveyChannel { return mapv1.SurveyChannel(m) }
 
 // lowerIsBetter tells of questions whose high answers are the bad ones.
-func lowerIsBetter(q *mapv1.Question) bool {
-	return q.GetKind() == mapv1.QuestionKind_QUESTION_KIND_CES1
+func lowerIsBetter(k mapv1.QuestionKind) bool {
+	return k == mapv1.QuestionKind_QUESTION_KIND_CES1
 }
 
 func zoneOf(name string) (*time.Location, error) {

@@ -2,15 +2,14 @@ package survey
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
+	"github.com/touchstone-cx/touchstone/services/survey/channel"
+	"github.com/touchstone-cx/touchstone/services/survey/channel/compose"
 	"github.com/touchstone-cx/touchstone/services/survey/gate"
 	"github.com/touchstone-cx/touchstone/services/survey/state"
 	"github.com/touchstone-cx/touchstone/services/survey/words"
@@ -32,8 +31,11 @@ type scheduler struct {
 	clock func() time.Time
 	base  string // of links, without a slash at its end
 	cap   uint64 // most messages a day, beside the map's
-	via   func(gate.Medium) sender
 	locks *locks
+
+	composer *compose.Composer
+	via      func(gate.Medium) (channel.Channel, error)
+	backoff  channel.Backoff
 }
 
 const (
@@ -43,11 +45,6 @@ const (
 	sendTimeout  = 30 * time.Second
 	blockedSleep = time.Second // while all that is due may not leave
 )
-
-// retries are the waits after failed attempts: five attempts within a day.
-func retries() []time.Duration {
-	return []time.Duration{5 * time.Minute, 30 * time.Minute, 4 * time.Hour, 19 * time.Hour}
-}
 
 func (s *scheduler) run(ctx context.Context) error {
 	// What was sent before must be known before anything is sent.
@@ -120,7 +117,14 @@ func (s *scheduler) pass(ctx context.Context, limit int) (dealt, looked int, nex
 			continue
 		}
 		dealt++
-		events[i.Organisation] = append(events[i.Organisation], &surveyv1.SurveyEvent{AtMs: now.UnixMilli(), Invitation: w.Invitation[:], What: &surveyv1.SurveyEvent_Sent{Sent: e}})
+		all := append(events[i.Organisation], &surveyv1.SurveyEvent{AtMs: now.UnixMilli(), Invitation: w.Invitation[:], What: &surveyv1.SurveyEvent_Sent{Sent: e.sent}})
+		if e.arrived {
+			all = append(all, delivered(now.UnixMilli(), w.Invitation, channel.Delivered, ""))
+		}
+		if e.optedOut {
+			all = append(all, stopped(now.UnixMilli(), w.Invitation, i)...)
+		}
+		events[i.Organisation] = all
 	}
 	for org, all := range events {
 		// Also while stopping: what was handed over and not told would be handed over again.
@@ -129,9 +133,15 @@ func (s *scheduler) pass(ctx context.Context, limit int) (dealt, looked int, nex
 	return dealt, len(due), next, errors.Join(failures...)
 }
 
+// dealt is what was done about one message.
+type dealt struct {
+	sent              *surveyv1.Sent
+	arrived, optedOut bool
+}
+
 // one does what is to be done about one message that is due. While it does, no answer of that invitation is saved: a reminder never
 // follows an answer.
-func (s *scheduler) one(ctx context.Context, w state.Waiting, now time.Time, today map[string]uint64) (*state.Invitation, *surveyv1.Sent, error) {
+func (s *scheduler) one(ctx context.Context, w state.Waiting, now time.Time, today map[string]uint64) (*state.Invitation, *dealt, error) {
 	defer s.locks.lock(w.Invitation)()
 	i, err := s.state.Invitation(w.Invitation)
 	if err != nil || i == nil || i.Due != w.Due || !s.log.isCurrent() {
@@ -142,7 +152,7 @@ func (s *scheduler) one(ctx context.Context, w state.Waiting, now time.Time, tod
 }
 
 // deal does what is to be done about one message; nil where it must wait.
-func (s *scheduler) deal(ctx context.Context, id state.ID, i *state.Invitation, now time.Time, today map[string]uint64) (*surveyv1.Sent, error) {
+func (s *scheduler) deal(ctx context.Context, id state.ID, i *state.Invitation, now time.Time, today map[string]uint64) (*dealt, error) {
 	by := s.atlas.current(i.Organisation)
 	if by == nil || s.state.Stopped(i.Organisation) != "" {
 		return nil, nil
@@ -174,7 +184,7 @@ func (s *scheduler) deal(ctx context.Context, id state.ID, i *state.Invitation, 
 		return nil, nil // what has not left waits while nobody new is asked
 	}
 	if e.Failed != "" {
-		return e, nil
+		return &dealt{sent: e}, nil
 	}
 	used, ok := today[i.Organisation]
 	if !ok {
@@ -188,63 +198,22 @@ func (s *scheduler) deal(ctx context.Context, id state.ID, i *state.Invitation, 
 	if used >= s.dailyCap(by) {
 		return nil, nil
 	}
-	m, err := s.compose(ctx, id, i, message)
-	if err == nil {
-		once, cancel := context.WithTimeout(ctx, sendTimeout)
-		e.ProviderId, err = s.via(gate.Medium(i.Channel)).send(once, m)
-		cancel()
-	}
+	r, phone, err := s.send(ctx, id, i, message)
 	if err == nil {
 		today[i.Organisation]++
-		return e, nil
+		e.ProviderId, e.Phone = r.ProviderID, phone
+		return &dealt{sent: e, arrived: r.Delivered}, nil
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	e.Failed = words.Redact(err.Error()) // a provider's words may repeat the address
-	if n := int(e.Attempt); n <= len(retries()) {
-		e.Again, e.NextMs = true, now.Add(retries()[n-1]).UnixMilli()
+	if wait, again := s.backoff.Next(int(e.Attempt), err); again {
+		e.Again, e.NextMs = true, now.Add(wait).UnixMilli()
 	}
-	return e, nil
+	return &dealt{sent: e, optedOut: channel.OptedOut(err)}, nil
 }
 
 func (s *scheduler) dailyCap(by *compiled) uint64 {
-	return min(s.cap, uint64(number(by.proto.GetContactRules().GetDailyCap(), defaultCap)))
-}
-
-func (s *scheduler) link(id state.ID) string { return s.base + "/s/" + s.keys.token(id) }
-
-// compose writes a message in the invitation's language: the first question, the link, and the way out.
-func (s *scheduler) compose(ctx context.Context, id state.ID, i *state.Invitation, number uint32) (*message, error) {
-	by, err := s.atlas.at(ctx, i.Organisation, i.MapVersion)
-	if err != nil {
-		return nil, err
-	}
-	survey := by.byID[i.Survey]
-	if survey == nil || len(survey.page.Questions) == 0 {
-		return nil, fmt.Errorf("version %d of the map has no survey %s", i.MapVersion, i.Survey)
-	}
-	asked, ok := survey.page.Questions[0].Wordings[i.Language]
-	if !ok {
-		asked = survey.page.Questions[0].Wordings[survey.page.Languages[0]]
-	}
-	m := &message{
-		ID: fmt.Sprintf("%s-%d", hex.EncodeToString(id[:]), number), Medium: strings.ToLower(strings.TrimPrefix(i.Channel.String(), "SURVEY_CHANNEL_")),
-		Language: i.Language, Subject: survey.page.Organisation, Link: s.link(id) + "?lang=" + i.Language, StopLink: s.link(id) + "/stop",
-	}
-	contact := s.judge.contact(i.Contact)
-	switch gate.Medium(i.Channel) {
-	case gate.Email:
-		m.Name, m.Email = contact.GetName(), contact.GetEmail()
-		if m.Email == "" {
-			return nil, errors.New("the contact cannot be opened: is keys/survey the one that it was sealed for?")
-		}
-	case gate.SMS:
-		m.Name, m.Phone = contact.GetName(), contact.GetPhone()
-		if m.Phone == "" {
-			return nil, errors.New("the contact cannot be opened: is keys/survey the one that it was sealed for?")
-		}
-	}
-	m.Text = asked.Text + "\n\n" + m.Link + "\n\n✕ " + m.StopLink + "\n"
-	return m, nil
+	return min(s.cap, uint64(by.view.Contact.DailyCap))
 }

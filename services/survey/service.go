@@ -36,6 +36,7 @@ type service struct {
 	sealer    *seal.Sealer
 	held      *followUp
 	clock     func() time.Time
+	on        bool // messages leave
 }
 
 const defaultOrganisation = "default"
@@ -146,7 +147,7 @@ func (s *service) Decide(_ context.Context, req *surveyv1.DecideRequest) (*surve
 		if req.GetSurvey() == "" && a.proto.GetState() != mapv1.SurveyState_SURVEY_STATE_ACTIVE {
 			continue
 		}
-		if x != nil && !a.triggered(x.GetTouchpoint(), x.GetChannel(), x.GetTeam(), x.GetOutcome(), x.GetAttributes(), func() map[string]float64 { return metricsOf(by, x) }) {
+		if x != nil && !a.triggered(interactionOf(by, x)) {
 			if req.GetSurvey() != "" {
 				out.Decisions = append(out.Decisions, &surveyv1.Decision{
 					Survey: a.asking.ID, Touchpoint: x.GetTouchpoint(), DecidedAt: timestamppb.New(now), Gate: surveyv1.Gate_GATE_SURVEY,
@@ -192,7 +193,7 @@ func (s *service) Invite(ctx context.Context, req *surveyv1.InviteRequest) (*sur
 	now := s.clock()
 	q := &question{
 		org: org, asked: a, by: by, customer: s.customer(org, req.GetCustomerId()), context: &surveyv1.Context{AtMs: now.UnixMilli(), Touchpoint: a.only(by)},
-		plain: orContact(req.GetContact()), from: now.Add(-a.delay), forced: true,
+		plain: orContact(req.GetContact()), from: now.Add(-a.delay()), forced: true,
 	}
 	if ref := req.GetInteraction(); ref != nil {
 		if ref.GetSource() == "" {
@@ -244,8 +245,8 @@ func (a *asked) only(by *compiled) string {
 	if t := a.proto.GetTrigger().GetTouchpoints(); len(t) == 1 {
 		return t[0]
 	}
-	if items := a.proto.GetItems(); len(items) > 0 {
-		if t := by.questions[items[0].GetQuestion()].GetTouchpoints(); len(t) == 1 {
+	if len(a.view.Questions) > 0 {
+		if t := a.view.Questions[0].Proto.GetTouchpoints(); len(t) == 1 {
 			return t[0]
 		}
 	}
@@ -330,7 +331,7 @@ func (s *service) sending(org string, by *compiled) (*surveyv1.GetSendingRespons
 	if err != nil {
 		return nil, err
 	}
-	out := &surveyv1.GetSendingResponse{HeldWaves: slices.Sorted(maps.Keys(held)), Queued: queued[""], Today: uint64(today), DailyCap: s.scheduler.dailyCap(by)}
+	out := &surveyv1.GetSendingResponse{On: s.on, HeldWaves: slices.Sorted(maps.Keys(held)), Queued: queued[""], Today: uint64(today), DailyCap: s.scheduler.dailyCap(by)}
 	if key := s.state.Stopped(org); key != "" {
 		out.Stopped = "stopped by key " + key
 	}

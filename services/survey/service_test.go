@@ -1,7 +1,6 @@
 package survey
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +19,6 @@ import (
 	factv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/fact/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
-	"github.com/touchstone-cx/touchstone/services/survey/gate"
-	"github.com/touchstone-cx/touchstone/services/survey/state"
 )
 
 var receipts = regexp.MustCompile(`name="receipt" value="([^"]*)"`)
@@ -72,7 +69,8 @@ func TestAsked(t *testing.T) {
 	k.until("a message", func() bool { return len(k.outbox()) == 1 })
 	m := k.outbox()[0]
 	if m.Medium != "email" || m.Email != "ann@example.com" || m.Name != "Ann" || m.Language != "de" || !strings.Contains(m.Text, "Würden Sie Acme empfehlen?") ||
-		!strings.HasPrefix(m.Link, "http://"+k.pages+"/s/") || m.StopLink != strings.TrimSuffix(m.Link, "?lang=de")+"/stop" {
+		!strings.HasPrefix(m.Link, "http://"+k.pages+"/s/") || m.StopLink != strings.TrimSuffix(m.Link, "?lang=de")+"/stop" ||
+		!strings.Contains(m.Text, "\n10: "+m.Link+"&score=10\n") || !strings.Contains(m.Text, "Acme") {
 		t.Errorf("%+v", m)
 	}
 	link := strings.TrimSuffix(m.Link, "?lang=de")
@@ -295,35 +293,5 @@ func TestInvite(t *testing.T) {
 	k.quiet()
 	if got := k.about("c1", "c2"); len(got["c1"]) != 1 || len(got["c2"]) != 1 || got["c2"][0].GetGate() != surveyv1.Gate_GATE_SAMPLE {
 		t.Errorf("%v", got)
-	}
-}
-
-// failing is a channel that takes nothing.
-type failing struct{ err error }
-
-func (f failing) send(context.Context, *message) (string, error) { return "", f.err }
-
-// Five attempts within a day, under one id, and then no more.
-func TestRetries(t *testing.T) {
-	var waits time.Duration
-	for _, w := range retries() {
-		waits += w
-	}
-	if len(retries()) != 4 || waits > 24*time.Hour || waits < 20*time.Hour {
-		t.Errorf("%d attempts within %s", len(retries())+1, waits)
-	}
-	k := newKit(t, aMap())
-	maps := newAtlas(k.maps)
-	fails := failing{errors.New("450 <ann@example.com> is busy")}
-	s := &scheduler{
-		state: state.New(), atlas: maps, keys: keys{[]byte("k")}, judge: &judge{}, clock: k.clock, cap: 10, base: "http://x", via: func(gate.Medium) sender { return fails },
-	}
-	i := &state.Invitation{Organisation: "acme", Survey: "help", MapVersion: 1, Due: 1, OpenUntil: noon.AddDate(0, 0, 14).UnixMilli(), Channel: mapv1.SurveyChannel_SURVEY_CHANNEL_LINK, Language: "en"}
-	for n := range 5 {
-		e, err := s.deal(t.Context(), state.ID{1}, i, noon, map[string]uint64{"acme": 0})
-		if err != nil || e.GetAttempt() != uint32(n+1) || e.GetFailed() != "450 <[e-mail]> is busy" || e.GetAgain() != (n < 4) {
-			t.Fatalf("attempt %d: %v %v", n+1, e, err)
-		}
-		i.Attempts = e.GetAttempt()
 	}
 }

@@ -22,7 +22,9 @@ import (
 	"github.com/touchstone-cx/touchstone/services/internal/fold/pebblestore"
 	"github.com/touchstone-cx/touchstone/services/internal/host"
 	"github.com/touchstone-cx/touchstone/services/internal/seal"
-	"github.com/touchstone-cx/touchstone/services/survey/gate"
+	"github.com/touchstone-cx/touchstone/services/survey/channel"
+	"github.com/touchstone-cx/touchstone/services/survey/channel/all"
+	"github.com/touchstone-cx/touchstone/services/survey/channel/compose"
 	"github.com/touchstone-cx/touchstone/services/survey/page"
 	"github.com/touchstone-cx/touchstone/services/survey/state"
 	"github.com/touchstone-cx/touchstone/services/survey/words"
@@ -32,7 +34,6 @@ import (
 type Config struct {
 	Pages     string        `yaml:"pages"`      // address of the listener for respondents
 	BaseURL   string        `yaml:"base_url"`   // as respondents reach it, in links; empty: http:// and the listener's address
-	Outbox    string        `yaml:"outbox"`     // folder into which messages are written instead of being sent; empty: outbox in the data folder
 	DailyCap  uint64        `yaml:"daily_cap"`  // most messages a day of an organisation, beside its map's
 	ActWithin time.Duration `yaml:"act_within"` // age from which an interaction invites nobody any more
 	SyncEvery time.Duration `yaml:"sync_every"` // of the store; the stream holds the truth
@@ -41,7 +42,10 @@ type Config struct {
 
 // Unit returns the service.
 func Unit() host.Unit {
-	return host.Unit{Name: "survey", Start: start, Settings: func() (string, any) { c := defaults(); return section, &c }}
+	return host.Unit{
+		Name: "survey", Start: start, Settings: func() (string, any) { c := defaults(); return section, &c },
+		Sections: func(read func(string, any) error) error { return new(all.Config).Read(read) },
+	}
 }
 
 const section = "survey"
@@ -71,6 +75,22 @@ func start(_ context.Context, env *host.Env) error {
 	base := strings.TrimSuffix(orElse(cfg.BaseURL, "http://"+lis.Addr().String()), "/")
 	if u, err := url.Parse(base); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("survey: base_url %q is no URL as respondents reach it, such as https://feedback.example.com", base)
+	}
+	if len(base) > mostBase {
+		return fmt.Errorf("survey: base_url is longer than %d characters: links in text messages have no room for it", mostBase)
+	}
+	ways := all.Config{Sending: all.Sending{Outbox: filepath.Join(env.DataDir, "outbox")}}
+	if err := ways.Read(env.Config); err != nil {
+		return err
+	}
+	channels, err := all.New(ways, env.Clock)
+	if err != nil {
+		return err
+	}
+	env.OnStop("channels", func(context.Context) error { channels.Close(); return nil })
+	composer, err := compose.New()
+	if err != nil {
+		return err
 	}
 	stores, err := pebblestore.Open(filepath.Join(env.DataDir, "store"))
 	if err != nil {
@@ -121,10 +141,9 @@ func start(_ context.Context, env *host.Env) error {
 	}
 	waves := &waves{maps: env.Maps, atlas: maps, state: st, judge: judge, log: log, clock: env.Clock, slog: env.Log}
 	single := newLocks()
-	box := outbox{orElse(cfg.Outbox, filepath.Join(env.DataDir, "outbox"))}
 	scheduler := &scheduler{
 		state: st, atlas: maps, judge: judge, keys: ks, log: log, slog: env.Log, clock: env.Clock, base: base, cap: cfg.DailyCap, locks: single,
-		via: func(gate.Medium) sender { return box },
+		composer: composer, via: channels.For, backoff: channel.DefaultBackoff(),
 	}
 	answers := &answers{
 		state: st, atlas: maps, keys: ks, log: log, locks: single, sealer: sealer, sentiments: words.NewSentiments(), clock: env.Clock,
@@ -139,6 +158,7 @@ func start(_ context.Context, env *host.Env) error {
 	}
 	surveyv1.RegisterSurveyServiceServer(env.GRPC, &service{
 		state: st, atlas: maps, judge: judge, log: log, scheduler: scheduler, answers: answers, hasher: hasher, sealer: sealer, held: held, clock: env.Clock,
+		on: channels.Sending,
 	})
 	env.Health("fold", func(context.Context) error {
 		switch lag := f.Lag(); {
@@ -179,9 +199,16 @@ func start(_ context.Context, env *host.Env) error {
 	env.Go("scheduler", scheduler.run)
 	env.Go("answers", pump.run)
 	env.Go("forgotten", (&forgetter{js: env.Bus.JS(), sealer: sealer, log: env.Log}).run)
-	env.Go("pages", func(ctx context.Context) error { return serve(ctx, lis, pages) })
+	var shown http.Handler = pages
+	if channels.SMS != nil {
+		shown = (&heard{state: st, keys: ks, log: log, clock: env.Clock}).withHooks(channels.SMS, pages)
+	}
+	env.Go("pages", func(ctx context.Context) error { return serve(ctx, lis, shown) })
 	served = true
-	env.Log.Info("survey pages", "address", lis.Addr().String(), "links", base, "outbox", box.dir)
+	env.Log.Info("survey pages", "address", lis.Addr().String(), "links", base, "sending", channels.Sending)
+	if !channels.Sending {
+		env.Log.Info("survey messages are written into a folder and not sent: survey-sending.on is false", "outbox", ways.Sending.Outbox)
+	}
 	return nil
 }
 

@@ -41,12 +41,12 @@ func (w *waves) run(ctx context.Context) error {
 				continue
 			}
 			for _, a := range by.surveys {
-				day, ok := a.wave(by, w.clock())
+				day, ok := a.wave(w.clock())
 				if !ok {
 					continue
 				}
 				name := a.asking.ID + "/" + day
-				lists, err := w.state.Count(org, "listed/"+strconv.Itoa(int(a.proto.GetWave().GetAudience())))
+				lists, err := w.state.Count(org, "listed/"+strconv.Itoa(int(a.view.Wave.Audience)))
 				now := asOf{by.version, lists}
 				if err != nil || done[org+"/"+name] == now {
 					continue
@@ -73,18 +73,14 @@ type asOf struct {
 }
 
 // wave returns the day of the wave that is under way; ok is false when none is.
-func (a *asked) wave(by *compiled, now time.Time) (day string, ok bool) {
-	x := a.proto.GetWave()
-	if x == nil || a.proto.GetState() != mapv1.SurveyState_SURVEY_STATE_ACTIVE {
+func (a *asked) wave(now time.Time) (day string, ok bool) {
+	w := a.view.Wave
+	if w == nil || a.view.State != mapv1.SurveyState_SURVEY_STATE_ACTIVE || now.Before(w.First) {
 		return "", false
 	}
-	first, err := time.ParseInLocation(time.DateOnly, x.GetFirst(), by.zone)
-	if err != nil || now.Before(first) {
-		return "", false
-	}
-	latest := first
-	if every := int(x.GetEveryDays()); every > 0 {
-		for next := first; !now.Before(next); next = next.AddDate(0, 0, every) {
+	latest := w.First
+	if w.EveryDays > 0 {
+		for next := w.First; !now.Before(next); next = next.AddDate(0, 0, w.EveryDays) {
 			latest = next
 		}
 	}
@@ -95,7 +91,7 @@ func (a *asked) wave(by *compiled, now time.Time) (day string, ok bool) {
 func (w *waves) ask(ctx context.Context, org string, by *compiled, a *asked, wave string) error {
 	var all []*question
 	now := w.clock()
-	if err := w.state.Members(org, a.proto.GetWave().GetAudience(), func(customer state.ID, m *state.Member) bool {
+	if err := w.state.Members(org, a.view.Wave.Audience, func(customer state.ID, m *state.Member) bool {
 		all = append(all, &question{
 			org: org, id: invitation(org, a.asking.ID, "wave", wave, string(customer[:])), asked: a, by: by, customer: customer, from: now, wave: wave, contact: m.Contact,
 			context: &surveyv1.Context{AtMs: now.UnixMilli(), Touchpoint: a.only(by), Team: m.Team, Attributes: m.Attributes, Stage: m.Stage},

@@ -130,6 +130,11 @@ func configCommand() *cobra.Command {
 						return err
 					}
 				}
+				if u.Sections != nil {
+					if err := u.Sections(cfg.Section); err != nil {
+						return err
+					}
+				}
 			}
 			out, err := cfg.Effective()
 			if err != nil {

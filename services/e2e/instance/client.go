@@ -18,21 +18,24 @@ import (
 	ingestv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/ingest/v1"
 	mapv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/map/v1"
 	scorev1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/score/v1"
+	surveyv1 "github.com/touchstone-cx/touchstone/proto/gen/touchstone/survey/v1"
 )
 
 // Clients speak the public API.
 type Clients struct {
-	Ingest ingestv1.IngestServiceClient
-	Native ingestv1.NativeServiceClient
-	Scores scorev1.ScoreServiceClient
-	Maps   mapv1.MapServiceClient
-	Admin  adminv1.AdminServiceClient
+	Ingest  ingestv1.IngestServiceClient
+	Native  ingestv1.NativeServiceClient
+	Scores  scorev1.ScoreServiceClient
+	Maps    mapv1.MapServiceClient
+	Admin   adminv1.AdminServiceClient
+	Surveys surveyv1.SurveyServiceClient
 }
 
 // NewClients returns the clients of a connection.
 func NewClients(c grpc.ClientConnInterface) Clients {
 	return Clients{
 		ingestv1.NewIngestServiceClient(c), ingestv1.NewNativeServiceClient(c), scorev1.NewScoreServiceClient(c), mapv1.NewMapServiceClient(c), adminv1.NewAdminServiceClient(c),
+		surveyv1.NewSurveyServiceClient(c),
 	}
 }
 

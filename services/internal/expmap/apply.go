@@ -219,6 +219,18 @@ func (r *Registry) Version(ctx context.Context, org string, version uint64) (*ma
 	return found, err
 }
 
+// At returns a version of an organisation's map with its tables, also where the checks became stricter since; 0 means the current one.
+func (r *Registry) At(ctx context.Context, org string, version uint64) (*Map, error) {
+	if m := r.Current(org); m != nil && m.Version == version {
+		return m, nil
+	}
+	mv, err := r.Version(ctx, org, version)
+	if err != nil {
+		return nil, err
+	}
+	return build(mv.GetMap(), mv.GetVersion())
+}
+
 // walk reads an organisation's versions in order, up to the message upTo, while each wants more.
 func (r *Registry) walk(ctx context.Context, org string, upTo uint64, each func(*mapv1.MapVersion) (more bool, err error)) error {
 	for seq := uint64(1); seq <= upTo; {

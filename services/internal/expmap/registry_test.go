@@ -142,6 +142,12 @@ func TestApplyReadAndReplace(t *testing.T) {
 		if err != nil || mv.GetMap().GetName() != name || mv.GetAppliedAt() == nil {
 			t.Errorf("version %d: %v %v", version, mv, err)
 		}
+		if m, err := r.At(t.Context(), "acme", version); err != nil || m.Proto.GetName() != name || m.Version != mv.GetVersion() || m.Zone == nil {
+			t.Errorf("tables of version %d: %v %v", version, m, err)
+		}
+	}
+	if _, err := r.At(t.Context(), "acme", 3); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("tables of version 3: %v", err)
 	}
 	for _, org := range []string{"acme", "*", "acme.x", ""} {
 		if _, err := r.Version(t.Context(), org, 3); fault.KindOf(err) != fault.NotFound {

@@ -31,6 +31,8 @@ type Unit struct {
 	Start func(ctx context.Context, env *Env) error
 	// Settings returns the name of the unit's section and its defaults, so that `touchstone config` can print them.
 	Settings func() (section string, into any)
+	// Sections reads the unit's other sections in the same way; nil where it has none.
+	Sections func(read func(section string, into any) error) error
 }
 
 // Env is all that a unit has of the world.

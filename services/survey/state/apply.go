@@ -143,7 +143,8 @@ func (s *State) sent(id ID, i *Invitation, at int64, e *surveyv1.Sent) error {
 		later(e.GetNextMs())
 		return nil
 	case e.GetFailed() != "":
-		if i.Why = e.GetFailed(); i.Failed == 0 {
+		i.Why = e.GetFailed()
+		if i.Failed == 0 && i.Sent == 0 { // a reminder that fails takes nothing from what was sent
 			i.Failed = at
 			return s.count(i, "failed")
 		}
@@ -152,10 +153,13 @@ func (s *State) sent(id ID, i *Invitation, at int64, e *surveyv1.Sent) error {
 		i.Reminded, i.Why = at, ""
 	case i.Sent == 0:
 		i.Sent, i.Why = at, ""
+		if phone, ok := idOf(e.GetPhone()); ok && i.Customer != (ID{}) {
+			s.set(key(keyPhone, phone, i.Customer), []byte(i.Organisation))
+		}
 		if err := s.count(i, "sent"); err != nil {
 			return err
 		}
-		if i.RemindDays > 0 && i.Started == 0 && i.Completed == 0 {
+		if i.RemindDays > 0 && i.Started == 0 && i.Completed == 0 && i.Bounced == 0 {
 			if due := at + int64(i.RemindDays)*dayMs; due < i.OpenUntil {
 				later(due)
 			}

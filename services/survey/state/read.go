@@ -186,3 +186,23 @@ func (s *State) Counts(org, prefix string, f func(name string, n int64)) error {
 		return true
 	})
 }
+
+// Texted is somebody to whom a text message went.
+type Texted struct {
+	Organisation string
+	Customer     ID
+}
+
+// Phone returns those to whom text messages went by the keyed hash of a number.
+func (s *State) Phone(hash ID) (all []Texted, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	prefix := key(keyPhone, hash)
+	err = s.scan(prefix, func(k, v []byte) bool {
+		if id, ok := idOf(k[len(prefix):]); ok {
+			all = append(all, Texted{string(v), id})
+		}
+		return true
+	})
+	return all, err
+}

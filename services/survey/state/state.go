@@ -34,6 +34,7 @@ const (
 	keyMember     = 'a' // organisation, audience, person → Member
 	keyTodo       = 'o' // organisation, due time, invitation, rule → Todo
 	keyCount      = 'n' // organisation, name → a number
+	keyPhone      = 'f' // keyed hash of a telephone number, person → organisation
 	keyRecent     = 'r' // organisation, time of the first answer, invitation → nothing: responses in order
 )
 

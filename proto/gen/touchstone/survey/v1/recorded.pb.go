@@ -646,7 +646,9 @@ type Sent struct {
 	// The provider's id of it.
 	ProviderId string `protobuf:"bytes,6,opt,name=provider_id,json=providerId,proto3" json:"provider_id,omitempty"`
 	// Day that the cap counts it in ("2026-11-25"), by the organisation's zone.
-	Day           string `protobuf:"bytes,7,opt,name=day,proto3" json:"day,omitempty"`
+	Day string `protobuf:"bytes,7,opt,name=day,proto3" json:"day,omitempty"`
+	// Keyed hash of the telephone number, 16 bytes, by which a reply finds the person; empty where no text message was handed over.
+	Phone         []byte `protobuf:"bytes,8,opt,name=phone,proto3" json:"phone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -728,6 +730,13 @@ func (x *Sent) GetDay() string {
 		return x.Day
 	}
 	return ""
+}
+
+func (x *Sent) GetPhone() []byte {
+	if x != nil {
+		return x.Phone
+	}
+	return nil
 }
 
 // Delivery is what a provider told.
@@ -1613,7 +1622,7 @@ const file_touchstone_survey_v1_recorded_proto_rawDesc = "" +
 	"\x05stage\x18\a \x01(\tR\x05stage\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb4\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xca\x01\n" +
 	"\x04Sent\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\rR\amessage\x12\x18\n" +
 	"\aattempt\x18\x02 \x01(\rR\aattempt\x12\x16\n" +
@@ -1622,7 +1631,8 @@ const file_touchstone_survey_v1_recorded_proto_rawDesc = "" +
 	"\anext_ms\x18\x05 \x01(\x12R\x06nextMs\x12\x1f\n" +
 	"\vprovider_id\x18\x06 \x01(\tR\n" +
 	"providerId\x12\x10\n" +
-	"\x03day\x18\a \x01(\tR\x03day\"_\n" +
+	"\x03day\x18\a \x01(\tR\x03day\x12\x14\n" +
+	"\x05phone\x18\b \x01(\fR\x05phone\"_\n" +
 	"\bDelivery\x12;\n" +
 	"\x05state\x18\x01 \x01(\x0e2%.touchstone.survey.v1.InvitationStateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xe1\x02\n" +
