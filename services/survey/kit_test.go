@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -141,6 +142,13 @@ func (k *kit) apply(m *mapv1.Map) {
 	if _, _, err := k.maps.Apply(k.t.Context(), m, nil); err != nil {
 		k.t.Fatal(err, problems(k.maps, m))
 	}
+	if k.api == nil {
+		return // it reads the map when it begins
+	}
+	k.until("the service knows the map", func() bool {
+		got, err := k.api.ListSurveys(k.ctx(), &surveyv1.ListSurveysRequest{Organisation: m.GetOrganisation()})
+		return err == nil && slices.EqualFunc(got.GetSurveys(), m.GetSurveys(), func(s *surveyv1.SurveyStatus, want *mapv1.Survey) bool { return proto.Equal(s.GetSurvey(), want) })
+	})
 }
 
 func problems(maps *expmap.Registry, m *mapv1.Map) []*mapv1.Problem {
